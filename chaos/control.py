@@ -1,0 +1,123 @@
+"""The Chaos Toolkit control: opens a session around an experiment, closes it, and closes the traps between.
+
+Chaos Toolkit ends with exit code 0 although a fault failed to start, the gate was not met, a probe failed
+during the method, or SIGTERM hit an activity; and it skips rollbacks in most of these cases. The
+control plays the rollbacks always, and lets a run end as completed and not deviated only if its verdict is
+``pass``.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+from chaoslib.exceptions import InterruptExecution
+from chaoslib.run import EventHandlerRegistry
+from chaoslib.types import Configuration, Experiment, Journal, Secrets
+from chaostoolkit import encoder
+
+from chaos.errors import ChaosError
+from chaos.journal import RunDirectoryHandler, doubts, make_json_safe
+from chaos.lint import lint_file
+from chaos.session.edge import GRACEFULLY, current, open_edge, release
+from chaos.session.plan import make_plan
+from chaos.sla.results import Verdict
+from chaos.targets.options import redacted
+
+__all__ = ["after_experiment_control", "before_experiment_control", "cleanup_control", "configure_control"]
+
+logger = logging.getLogger("chaostoolkit")
+
+_handler: RunDirectoryHandler | None = None
+
+
+def configure_control(event_registry: EventHandlerRegistry, **_arguments: Any) -> None:
+    """Register for the run's events; nothing here can fail, for Chaos Toolkit would go on without us."""
+    global _handler
+    _handler = RunDirectoryHandler(encoder)
+    event_registry.register(_handler)
+
+
+def before_experiment_control(
+    context: Experiment, configuration: Configuration, secrets: Secrets, **arguments: Any
+) -> None:
+    """Check the experiment, open the target, start the probes; interrupt the run if any of that fails."""
+    if _handler is not None:
+        _handler.remember(context, configuration, secrets)
+    if context.get("dry") is not None and context["dry"].value != "pause":
+        logger.warning("Dry run: nothing is started, nothing is measured, there is no verdict")
+        return
+    source = _source()
+    try:
+        findings = [finding for finding in lint_file(source) if finding.severity == "error"] if source else []
+        if findings:
+            raise ChaosError("; ".join(str(finding) for finding in findings))
+        plan = make_plan(arguments, context["title"], source, sys.argv[1:])
+        _listen()
+        edge = open_edge(plan)
+    except ChaosError as error:
+        raise InterruptExecution(str(error)) from None
+    except Exception as error:
+        logger.debug("opening the session failed", exc_info=True)
+        raise InterruptExecution(f"internal error, please report it: {error!r}") from None
+    logger.info(
+        f"Run {plan.run_id}: target {redacted(plan.arguments.target)}, seed {plan.seed}, in {plan.directory}"
+    )
+    if _handler is not None:
+        _handler.directory = edge.plan.directory
+
+
+def after_experiment_control(context: Experiment, state: Journal, **_arguments: Any) -> None:
+    """Close the session, judge the run, and make Chaos Toolkit's exit code say the same as the verdict."""
+    make_json_safe(state)
+    edge = current()
+    if edge is None:
+        return
+    summary = edge.finish(str(state["status"]), bool(state["deviated"]), doubts(context, state))
+    if summary.verdict is Verdict.FAIL:
+        state["deviated"] = True
+    elif summary.verdict is Verdict.UNKNOWN and state["status"] == "completed":
+        state["status"] = "failed"
+    state["chaos"] = {"verdict": summary.verdict.value, "reason": summary.reason, "seed": summary.seed}
+    log = logger.info if summary.verdict is Verdict.PASS else logger.error
+    log(f"Verdict: {summary.verdict.value}. {summary.reason}")
+    logger.info(f"Report: {edge.plan.directory / 'report.html'}")
+    if summary.verdict is not Verdict.PASS:
+        logger.info(f"Run it again with: {edge.plan.replay}")
+
+
+def cleanup_control() -> None:
+    """Undo what is left when the experiment crashed before its rollbacks."""
+    edge = current()
+    if edge is not None:
+        if edge.summary is None and _handler is not None:
+            _handler.play_missed_rollbacks()
+        edge.finish(
+            "aborted", deviated=False, problems=["Chaos Toolkit broke off before the end of the experiment"]
+        )
+    release()
+
+
+def _source() -> str:
+    """The experiment as the user named it: Chaos Toolkit does not tell a control, its command line does."""
+    click_context = click.get_current_context(silent=True)
+    return str(click_context.params.get("source", "")) if click_context is not None else ""
+
+
+def _listen() -> None:
+    """Have signals that ask for the end interrupt the experiment, inside a python activity too.
+
+    Chaos Toolkit's own handler of SIGTERM raises an exception that a python activity turns into a mere
+    failure; SIGHUP and SIGQUIT it does not handle at all.
+    """
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        logger.warning(f"Caught {signal.Signals(number).name}, ending the experiment")
+        raise SystemExit(GRACEFULLY)
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, leave)

@@ -1,0 +1,247 @@
+"""TorchServe's management API, with its status codes, JSON shapes and defaults."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import psutil
+from aiohttp import web
+
+from chaos.embedded.answers import Protocol, error_body
+from chaos.embedded.api.openapi import management_description, model_description
+from chaos.embedded.hub import ProxyHub
+from chaos.embedded.manager import WAIT_SECONDS, Manager
+from chaos.embedded.models import MODEL_VERSION, RESPONSE_SECONDS, Model, ModelSettings, Refusal
+from chaos.embedded.store import Store
+
+__all__ = ["ManagementApi"]
+
+PAGE = 100
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ManagementApi:
+    """The aiohttp application of the management port."""
+
+    def __init__(self, manager: Manager, store: Store, hub: ProxyHub) -> None:
+        self._manager = manager
+        self._store = store
+        self._hub = hub
+
+    def application(self) -> web.Application:
+        """A fresh application."""
+        app = web.Application(middlewares=[self._middleware], client_max_size=1 << 20)
+        router = app.router
+        router.add_post("/models", self._register)
+        router.add_get("/models", self._list)
+        router.add_get("/api-description", self._describe_api)
+        router.add_route("OPTIONS", "/", self._describe_api)
+        for path in ("/models/{name}", "/models/{name}/{version}"):
+            router.add_get(path, self._describe)
+            router.add_put(path, self._scale)
+            router.add_delete(path, self._unregister)
+            router.add_route("OPTIONS", path, self._describe_api)
+        router.add_put("/models/{name}/{version}/set-default", self._set_default)
+        return app
+
+    @web.middleware
+    async def _middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except Refusal as refusal:
+            response = _error(refusal.status, refusal.kind, str(refusal))
+        except web.HTTPMethodNotAllowed:
+            text = "Requested method is not allowed, please refer to API document."
+            response = _error(405, "MethodNotAllowedException", text)
+        except web.HTTPNotFound:
+            text = "Requested resource is not found, please refer to API document."
+            response = _error(404, "ResourceNotFoundException", text)
+        self._hub.count(response.status)
+        return response
+
+    async def _register(self, request: web.Request) -> web.Response:
+        given = await _parameters(request)
+        url = given.get("url", "")
+        package = self._store.find(url)
+        name = given.get("model_name") or package.name
+        if not _NAME.fullmatch(name):
+            raise Refusal(
+                400, "BadRequestException", f"model name {name!r}: letters, digits, '_', '-', '.' only"
+            )
+        batch = given.get("batch_size", "1")
+        if batch != "1":
+            text = f"batch_size {batch} is not supported: this platform serves requests one by one, use 1"
+            raise Refusal(400, "BadRequestException", text)
+        timeout = _integer(given, "response_timeout", RESPONSE_SECONDS)
+        if timeout < 1:
+            raise Refusal(
+                400, "BadRequestException", f"response_timeout {timeout}: must be at least one second"
+            )
+        workers = max(0, _integer(given, "initial_workers", 1))
+        synchronous = _boolean(given, "synchronous", True)
+        settings = ModelSettings(name, package, url, response_timeout=timeout)
+        await self._manager.register(settings, workers, synchronous)
+        if not synchronous and workers:
+            return _status(202, "Processing worker updates...")
+        said = f'Model "{name}" Version: {MODEL_VERSION} registered with {workers} initial workers'
+        hint = "" if workers else ". Use scale workers API to add workers for the model."
+        return _status(200, said + hint)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        limit = _integer(request.query, "limit", PAGE)
+        limit = limit if limit >= 0 else PAGE
+        start = max(0, _integer(request.query, "next_page_token", 0))
+        names = sorted(self._manager.models)
+        page = names[start : start + limit]
+        document: dict[str, Any] = {}
+        if start + limit < len(names):
+            document["nextPageToken"] = str(start + limit)
+        urls = {name: self._manager.models[name].settings.url for name in page}
+        document["models"] = [{"modelName": name, "modelUrl": urls[name]} for name in page]
+        return web.json_response(document)
+
+    async def _describe(self, request: web.Request) -> web.Response:
+        model = self._model(request, "all")
+        pending = (await self._hub.ask_queues()).get(model.name, 0)
+        return web.json_response([_description(model, pending)])
+
+    async def _scale(self, request: web.Request) -> web.Response:
+        model = self._model(request)
+        given = request.query
+        minimum = _integer(given, "min_worker", 1)
+        maximum = _integer(given, "max_worker", minimum)
+        if minimum < 0:
+            raise Refusal(400, "BadRequestException", f"min_worker {minimum}: must not be negative")
+        if maximum < minimum:
+            raise Refusal(400, "BadRequestException", "max_worker cannot be less than min_worker.")
+        seconds = float(_integer(given, "timeout", -1))
+        synchronous = _boolean(given, "synchronous", False)
+        wait = WAIT_SECONDS if seconds < 0 else min(seconds, WAIT_SECONDS)
+        there = await self._manager.scale(model, minimum, maximum, synchronous, wait)
+        if not synchronous:
+            return _status(202, "Processing worker updates...")
+        if not there:
+            return _status(206, "Workers scaling in progress...")
+        version = f", version: {MODEL_VERSION}" if "version" in request.match_info else ""
+        return _status(200, f"Workers scaled to {minimum} for model: {model.name}{version}")
+
+    async def _unregister(self, request: web.Request) -> web.Response:
+        model = self._model(request)
+        await self._manager.unregister(model)
+        return _status(200, f'Model "{model.name}" unregistered')
+
+    async def _set_default(self, request: web.Request) -> web.Response:
+        model = self._model(request)
+        return _status(
+            200, f'Default version successfully updated for model "{model.name}" to "{MODEL_VERSION}"'
+        )
+
+    async def _describe_api(self, request: web.Request) -> web.Response:
+        one = "name" in request.match_info
+        if one:
+            self._model(request)
+        return web.json_response(model_description() if one else management_description())
+
+    def _model(self, request: web.Request, *more: str) -> Model:
+        """The model that the path names, whose version must be the one there is."""
+        model = self._manager.find(request.match_info["name"])
+        version = request.match_info.get("version", MODEL_VERSION)
+        if version not in (MODEL_VERSION, *more):
+            text = f"Model version: {version} does not exist for model: {model.name}"
+            raise Refusal(404, "ModelVersionNotFoundException", text)
+        return model
+
+
+def _description(model: Model, pending: int) -> dict[str, Any]:
+    settings = model.settings
+    return {
+        "modelName": model.name,
+        "modelVersion": MODEL_VERSION,
+        "modelUrl": settings.url,
+        "runtime": "python",
+        "minWorkers": model.min_workers,
+        "maxWorkers": model.max_workers,
+        "batchSize": 1,
+        "maxBatchDelay": 100,
+        "responseTimeout": settings.response_timeout,
+        "startupTimeout": 120,
+        "maxRetryTimeoutInSec": 300,
+        "clientTimeoutInMills": 0,
+        "parallelType": "",
+        "parallelLevel": 0,
+        "deviceType": "cpu",
+        "continuousBatching": False,
+        "useJobTicket": False,
+        "useVenv": False,
+        "stateful": False,
+        "sequenceMaxIdleMSec": 0,
+        "sequenceTimeoutMSec": 0,
+        "maxNumSequence": 0,
+        "maxSequenceJobQueueSize": 0,
+        "loadedAtStartup": False,
+        "workers": [
+            {
+                "id": str(worker.id),
+                "startTime": worker.started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "status": "READY" if worker.ready else "UNLOADING",
+                "memoryUsage": _memory(worker.pid) if worker.ready else 0,
+                "pid": worker.pid,
+                "gpu": False,
+                "gpuUsage": "N/A",
+            }
+            for worker in (*model.workers, *model.retiring)
+        ],
+        "jobQueueStatus": {
+            "remainingCapacity": settings.queue_limit - pending,
+            "pendingRequests": pending,
+        },
+    }
+
+
+def _memory(pid: int) -> int:
+    """Resident bytes, 0 for a process that has just died."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+async def _parameters(request: web.Request) -> dict[str, str]:
+    """The query, or a JSON body in its place."""
+    given = dict(request.query)
+    if given or not request.can_read_body:
+        return given
+    try:
+        document = json.loads(await request.text())
+    except ValueError as error:
+        raise Refusal(500, "JsonSyntaxException", f"the request body is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise Refusal(500, "JsonSyntaxException", "the request body is not a JSON object")
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in document.items()
+    }
+
+
+def _integer(given: Mapping[str, str], name: str, default: int) -> int:
+    """A number; the default for anything else, without a word, as TorchServe does."""
+    try:
+        return int(given.get(name, default))
+    except ValueError:
+        return default
+
+
+def _boolean(given: Mapping[str, str], name: str, default: bool) -> bool:
+    return given.get(name, str(default)).lower() == "true"
+
+
+def _status(status: int, text: str) -> web.Response:
+    return web.json_response({"status": text}, status=status)
+
+
+def _error(status: int, kind: str, message: str) -> web.Response:
+    body = error_body(Protocol.TORCHSERVE, status, kind, message)
+    return web.Response(body=body, status=status, content_type="application/json")

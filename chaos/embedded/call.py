@@ -1,0 +1,69 @@
+"""One inference on its way through the proxy: whose it is, where it is, and how it ends if it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol as Interface
+
+from chaos.embedded.answers import Protocol, error_body
+from chaos.embedded.exchange import Exchange
+from chaos.embedded.metrics import Metrics
+
+__all__ = ["Call", "CallOwner"]
+
+
+class CallOwner(Interface):
+    """Who is told what the client does."""
+
+    metrics: Metrics
+
+    def client_gone(self, call: Call) -> None:
+        """The client left before its answer was complete."""
+
+    def client_flow(self, call: Call, paused: bool) -> None:
+        """The client reads too slowly for the answer, or fast enough again."""
+
+
+class Call:
+    """One inference, from its arrival until it is answered."""
+
+    __slots__ = (
+        "_owner",
+        "answering",
+        "arrived",
+        "exchange",
+        "model",
+        "protocol",
+        "replica",
+        "started",
+        "timer",
+    )
+
+    def __init__(
+        self, owner: CallOwner, exchange: Exchange, model: str, protocol: Protocol, arrived: float
+    ) -> None:
+        self._owner = owner
+        self.exchange = exchange
+        self.model = model
+        self.protocol = protocol
+        self.arrived = arrived
+        self.started = 0.0
+        self.replica = 0
+        self.answering = False
+        self.timer: asyncio.TimerHandle | None = None
+        exchange.on_gone = self._gone
+        exchange.on_flow = self._flow
+
+    def refuse(self, status: int, kind: str, message: str) -> None:
+        """Answer with an error; in the middle of an answer, cut it instead."""
+        if self.answering:
+            self.exchange.abort()
+        else:
+            self._owner.metrics.answered(status)
+            self.exchange.respond(status, error_body(self.protocol, status, kind, message))
+
+    def _gone(self) -> None:
+        self._owner.client_gone(self)
+
+    def _flow(self, paused: bool) -> None:
+        self._owner.client_flow(self, paused)

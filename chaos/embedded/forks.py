@@ -1,0 +1,160 @@
+"""The manager's side of the fork server: start it, ask it for replicas, hear what becomes of them.
+
+When it dies its replicas die too; then it is started anew, and whoever waits for a replica is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+__all__ = ["Child", "Forks", "SpawnFailed"]
+
+_LINE_LIMIT = 64 * 1024
+RESTART_SECONDS = 0.02
+
+
+class SpawnFailed(Exception):  # noqa: N818
+    """A replica did not get ready; the message is why. ``broken`` if its package is to blame."""
+
+    def __init__(self, message: str, broken: bool = True) -> None:
+        self.broken = broken
+        super().__init__(message)
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """One replica process. ``exited`` is its signal number, or 0; it is set whatever way it ends."""
+
+    id: int
+    pid: int = -1
+    port: int = 0
+    doomed: bool = False
+    ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    exited: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Forks:
+    """Keeps one fork server running while :meth:`run` runs.
+
+    :param log: where its standard error, and with it all that handlers print, goes
+    """
+
+    def __init__(self, token: str, memory: int, log: IO[bytes] | int) -> None:
+        self._token = token
+        self._memory = memory
+        self._log = log
+        self._children: dict[int, Child] = {}
+        self._ids = itertools.count(1)
+        self._process: asyncio.subprocess.Process | None = None
+        self._up = asyncio.Event()
+
+    @property
+    def pid(self) -> int:
+        """The fork server's process id, -1 while there is none."""
+        return self._process.pid if self._process is not None else -1
+
+    @property
+    def up(self) -> asyncio.Event:
+        """Set while there is a fork server."""
+        return self._up
+
+    async def run(self) -> None:
+        """Start it, and start it again whenever it dies, until cancelled."""
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "chaos.embedded.forkserver", str(os.getpid())),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=self._log,
+                env=environment,
+                limit=_LINE_LIMIT,
+            )
+            self._process = process
+            self._up.set()
+            try:
+                assert process.stdout is not None, "it was started with a pipe"  # noqa: S101
+                while line := await process.stdout.readline():
+                    self._read(line)
+            finally:
+                self._up.clear()
+                self._process = None
+                if process.returncode is None:
+                    process.kill()
+                await process.wait()
+                self._all_gone()
+            await asyncio.sleep(RESTART_SECONDS)
+
+    async def spawn(self, model: str, package: str) -> Child:
+        """Ask for a replica. Await its ``ready``; it fails with :class:`SpawnFailed` if it cannot load."""
+        await self._up.wait()
+        child = Child(next(self._ids))
+        self._children[child.id] = child
+        child.ready.add_done_callback(lambda future: future.cancelled() or future.exception())
+        order = {
+            "id": child.id,
+            "model": model,
+            "package": package,
+            "token": self._token,
+            "memory": self._memory,
+        }
+        self._tell({"do": "spawn", **order})
+        return child
+
+    def kill(self, child: Child) -> None:
+        """Kill a replica, if it still is, or as soon as it is; await ``exited``."""
+        child.doomed = True
+        if child.pid > 0 and not child.exited.done():
+            self._tell({"do": "kill", "pid": child.pid})
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+
+    def _read(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return  # no event of ours: a model_fn found the pipe and wrote to it
+        if isinstance(event, dict) and "event" in event:
+            self._hear(event)
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        child = self._children.get(event["id"])
+        if child is None:
+            return
+        match event["event"]:
+            case "spawned":
+                child.pid, child.port = event["pid"], event["port"]
+                if child.doomed:
+                    self.kill(child)
+            case "ready":
+                child.pid, child.port = event["pid"], event["port"]
+                if not child.ready.done():
+                    child.ready.set_result(None)
+            case "failed":
+                if not child.ready.done():
+                    child.ready.set_exception(SpawnFailed(event["error"]))
+                if child.pid < 0:
+                    self._gone(child, 0)
+            case "exited":
+                self._gone(child, event["signal"])
+
+    def _all_gone(self) -> None:
+        for child in list(self._children.values()):
+            if not child.ready.done():
+                child.ready.set_exception(SpawnFailed("the fork server died", broken=False))
+            self._gone(child, 9)
+
+    def _gone(self, child: Child, number: int) -> None:
+        self._children.pop(child.id, None)
+        if not child.ready.done():
+            child.ready.set_exception(SpawnFailed("the worker process ended while it loaded the model"))
+        if not child.exited.done():
+            child.exited.set_result(number)

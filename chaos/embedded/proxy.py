@@ -1,0 +1,260 @@
+"""The AppProxy's core: takes inferences, queues them per model, gives each to a free replica, streams the answer.
+
+It knows only what the route table says. Nothing that a handler may have seen is sent twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from chaos.embedded.answers import Protocol, error_body, no_worker
+from chaos.embedded.call import Call
+from chaos.embedded.control_link import ControlLink
+from chaos.embedded.defects import Defect
+from chaos.embedded.dispatch import Dispatcher, Refused
+from chaos.embedded.exchange import Exchange
+from chaos.embedded.metrics import Metrics
+from chaos.embedded.replica_link import ReplicaLink
+from chaos.embedded.routes import ModelRoute, ReplicaRoute, RouteTable
+
+__all__ = ["Proxy"]
+
+DEATH_SECONDS = 0.3
+"""How long to wait for word of how a replica died, before its request is answered without it."""
+
+_SIGKILL = 9
+
+
+class Proxy:
+    """Runs in one event loop; all methods but :meth:`keep_links` return at once.
+
+    :param tasks: where the replicas' links live
+    """
+
+    def __init__(self, token: str, defects: frozenset[Defect], tasks: asyncio.TaskGroup) -> None:
+        self.metrics = Metrics()
+        self.control: ControlLink | None = None
+        self.routes: dict[str, ModelRoute] = {}
+        self.synchronised = False
+        self._token = token
+        self._tasks = tasks
+        self._dispatcher: Dispatcher[Call] = Dispatcher(defects)
+        self._links: dict[int, ReplicaLink] = {}
+        self._keepers: dict[int, asyncio.Task[None]] = {}
+        self._serving: dict[int, Call] = {}
+        self._orphans: dict[int, Call] = {}
+        self._stuck: set[int] = set()
+        self._generation = 0
+        self._loop = asyncio.get_running_loop()
+
+    # requests
+
+    def infer(self, exchange: Exchange, model: str, protocol: Protocol) -> None:
+        """Take a request for a model; it is answered in any case."""
+        call = Call(self, exchange, model, protocol, time.monotonic())
+        try:
+            self._dispatcher.submit(call)
+        except Refused as refused:
+            if refused.reason == "busy":
+                call.refuse(503, "ServiceUnavailableException", no_worker(model))
+            else:
+                self.unknown_model(call.exchange, model, protocol)
+            return
+        self._pump()
+
+    def unknown_model(self, exchange: Exchange, model: str, protocol: Protocol) -> None:
+        """Answer for a model that is not served."""
+        message = f"Model not found: {model}"
+        if protocol is Protocol.OIP:
+            message = f"Request for unknown model: '{model}' is not found"
+        self.metrics.answered(404)
+        exchange.respond(404, error_body(protocol, 404, "ModelNotFoundException", message))
+
+    def ready(self, model: str) -> bool:
+        """Whether a model has a replica to serve it now."""
+        route = self.routes.get(model)
+        return route is not None and not route.closed and self._dispatcher.available(model) > 0
+
+    def queues(self) -> dict[str, int]:
+        """How many requests wait for each model."""
+        return {name: self._dispatcher.queued(name) for name in self.routes}
+
+    def client_gone(self, call: Call) -> None:
+        """A client left: its request waits no more; a handler that has it goes on, its answer is dropped."""
+        if self._dispatcher.withdraw(call):
+            self._check_quiet(call.model)
+            self._pump()
+        elif self._serving.get(call.replica) is call:
+            self._links[call.replica].resume()
+
+    def client_flow(self, call: Call, paused: bool) -> None:
+        """A client reads too slowly for the answer, or fast enough again."""
+        link = self._links.get(call.replica)
+        if link is not None and self._serving.get(call.replica) is call:
+            if paused:
+                link.pause()
+            else:
+                link.resume()
+
+    def _pump(self) -> None:
+        while (assignment := self._dispatcher.next()) is not None:
+            call, replica = assignment
+            route = self.routes[call.model]
+            call.started, call.replica = time.monotonic(), replica
+            call.timer = self._loop.call_later(route.timeout, self._overdue, call)
+            self._serving[replica] = call
+            headers = call.exchange.headers
+            header = {
+                "protocol": call.protocol,
+                "model": route.name,
+                "version": "1" if call.protocol is Protocol.OIP else route.version,
+                "package": route.package,
+                "content_type": headers.get("content-type", ""),
+                "accept": headers.get("accept", ""),
+            }
+            self._links[replica].send(header, call.exchange.body, call.exchange.size)
+
+    def _overdue(self, call: Call) -> None:
+        """A handler took too long: kill it. Or a client does not read its answer: cut it off, keep the worker."""
+        if call.answering:
+            call.exchange.abort()
+            self._links[call.replica].resume()
+            return
+        call.refuse(500, "InternalServerException", "Worker died.")
+        self._stuck.add(call.replica)
+        self._say(stuck=call.replica)
+        self._links[call.replica].cut()
+
+    # what a replica's link says
+
+    def link_up(self, replica: int) -> None:
+        self._dispatcher.connected(replica)
+        self._say(up=replica)
+        self._pump()
+
+    def link_lost(self, replica: int) -> None:
+        call = self._dispatcher.disconnected(replica)
+        self._serving.pop(replica, None)
+        if call is not None:
+            self._cancel_timer(call)
+            if call.answering:
+                call.exchange.abort()
+            elif call.exchange.alive:
+                self._bury(replica, 0)  # one that an earlier cut of the same link left
+                self._orphans[replica] = call
+                self._loop.call_later(DEATH_SECONDS, self._bury, replica, 0)
+            self._check_quiet(call.model)
+        self._check_drained(replica)
+
+    def answer_head(self, replica: int, header: dict[str, Any], length: int) -> None:
+        call = self._serving.get(replica)
+        if call is None:
+            return
+        self._cancel_timer(call)
+        call.answering = True
+        call.timer = self._loop.call_later(self.routes[call.model].timeout, self._overdue, call)
+        status = int(header["status"])
+        self.metrics.answered(status)
+        call.exchange.begin(status, length, str(header["type"]))
+        if call.exchange.paused:  # by what is left of the answer before this one
+            self._links[replica].pause()
+
+    def answer_body(self, replica: int, chunk: bytes) -> None:
+        call = self._serving.get(replica)
+        if call is not None:
+            call.exchange.send(chunk)
+
+    def answer_end(self, replica: int) -> None:
+        call = self._serving.pop(replica, None)
+        if call is None:
+            return
+        self._cancel_timer(call)
+        drained = self._dispatcher.release(replica)
+        self.metrics.served(call.model, time.monotonic() - call.arrived, call.started - call.arrived)
+        self._links[replica].resume()
+        call.exchange.end()
+        if drained:
+            self._say(drained=replica)
+        self._check_quiet(call.model)
+        self._pump()
+
+    # what the manager says
+
+    def apply(self, table: RouteTable) -> None:
+        """Take a route table; it replaces the one before."""
+        names = {route.name for route in table.models}
+        for name in self.routes.keys() - names:
+            for call in self._dispatcher.remove_model(name):
+                call.refuse(503, "ServiceUnavailableException", no_worker(name))
+        deaths = dict(table.deaths)
+        for replica in self._links.keys() - {route.id for route in table.replicas}:
+            self._remove(replica, deaths.get(replica, 0))
+        for replica, number in deaths.items():
+            self._bury(replica, number)
+        # a model may be gone while a handler still has a request of it: its route is kept for that
+        serving = {call.model for call in self._serving.values()} - names
+        kept = {name: self.routes[name] for name in serving if name in self.routes}
+        self.routes = kept | {route.name: route for route in table.models}
+        for route in table.models:
+            self._dispatcher.set_model(
+                route.name, workers=route.workers, limit=route.limit, closed=route.closed
+            )
+        for entry in table.replicas:
+            self._add(entry)
+        self.synchronised = True
+        self._generation = table.generation
+        for route in table.models:
+            self._check_quiet(route.name)
+        self._pump()
+
+    def _add(self, route: ReplicaRoute) -> None:
+        if route.id not in self._links:
+            link = ReplicaLink(self, route.id, route.port, self._token)
+            self._dispatcher.add_replica(route.id, route.model)
+            self._links[route.id] = link
+            self._keepers[route.id] = self._tasks.create_task(link.keep())
+        elif self._links[route.id].up:
+            self._say(up=route.id)  # said again with each table: the manager's end may be a new connection
+        if route.id in self._stuck:
+            self._say(stuck=route.id)  # likewise
+        if route.draining:
+            self._dispatcher.drain(route.id)
+            self._check_drained(route.id)
+
+    def _remove(self, replica: int, number: int) -> None:
+        self._serving.pop(replica, None)
+        self._stuck.discard(replica)
+        call = self._dispatcher.remove_replica(replica)
+        if call is not None:
+            self._cancel_timer(call)
+            self._orphans[replica] = call
+            self._bury(replica, number)
+        self._keepers.pop(replica).cancel()
+        self._links.pop(replica).forget()
+
+    def _bury(self, replica: int, number: int) -> None:
+        """Answer the request whose replica died; TorchServe tells a kill from an exit by the status."""
+        call = self._orphans.pop(replica, None)
+        if call is not None:
+            status = 507 if number == _SIGKILL and call.protocol is Protocol.TORCHSERVE else 500
+            call.refuse(status, "InternalServerException", "Worker died.")
+
+    def _check_drained(self, replica: int) -> None:
+        if replica in self._links and self._dispatcher.drained(replica):
+            self._say(drained=replica)
+
+    def _check_quiet(self, model: str) -> None:
+        route = self.routes.get(model)
+        if route is not None and (route.closed or route.workers == 0) and self._dispatcher.quiet(model):
+            self._say(quiet=model, generation=self._generation)
+
+    def _say(self, **message: Any) -> None:
+        if self.control is not None:
+            self.control.say(**message)
+
+    def _cancel_timer(self, call: Call) -> None:
+        if call.timer is not None:
+            call.timer.cancel()
+            call.timer = None

@@ -1,0 +1,130 @@
+"""Handler denial of service: requests that make the handler of one model hostile to the others.
+
+    occupy   every worker of the model sleeps in its handler, with more requests waiting
+    burn     every worker of the model spins on the CPU
+    crash    the worker dies in the handler, again and again as it comes back
+    huge     the handler answers with bodies of many mebibytes
+
+``intensity`` is the number of requests kept in flight; in the mode ``crash``, where an answer comes at
+once, four times as many are sent a second. The fault is what the handler does with them, so they are few:
+this is no flood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import anyio
+from pydantic import Field
+
+from chaos.faults.base import FaultArguments, FaultContext, FaultError
+from chaos.targets.base import Infer, need
+from chaos.traffic.meter import StreamTotals
+from chaos.traffic.running import RunningTraffic
+from chaos.traffic.spec import Arrivals, Outcome, Stream, WorkerSpec
+
+__all__ = ["MODES", "HandlerDos", "HandlerDosArguments", "Mode"]
+
+IN_FORCE_SECONDS = 10.0
+"""How long the first hostile request may take to have an effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How a mode is done: with which handler package, and what each request asks of it.
+
+    ``effects`` are the outcomes by which an answer shows that the handler did it.
+    """
+
+    package: str
+    payload: dict[str, Any]
+    effects: frozenset[Outcome]
+
+
+_ANSWERED = frozenset({Outcome.OK})
+_DIED = frozenset({Outcome.HTTP_5XX, Outcome.RESET, Outcome.TRUNCATED})
+
+MODES: dict[str, Mode] = {
+    "occupy": Mode("sleep", {"sleep_ms": 1000}, _ANSWERED),
+    "burn": Mode("burn", {"burn_ms": 1000}, _ANSWERED),
+    "crash": Mode("crash", {"how": "exit"}, _DIED),
+    "huge": Mode("huge", {"mebibytes": 64}, _ANSWERED),
+}
+
+
+class HandlerDosArguments(FaultArguments):
+    """What the fault takes in an experiment."""
+
+    model: str = Field(min_length=1, description="the hostile model")
+    mode: Literal["occupy", "burn", "crash", "huge"] = "occupy"
+    intensity: int = Field(default=8, ge=1, le=1000, description="requests kept in flight")
+
+
+class HandlerDos:
+    """Keeps hostile requests going against one model, from a traffic worker of its own."""
+
+    def __init__(self, **arguments: Any) -> None:
+        self.arguments = HandlerDosArguments(**arguments)
+        self._mode = MODES[self.arguments.mode]
+        self._traffic: RunningTraffic | None = None
+
+    async def inject(self, context: FaultContext) -> None:
+        """Start the hostile requests; return when one is in the handler or has shown its effect."""
+        stream = self._stream(context)
+        spec = WorkerSpec(worker=f"fault:{stream.name}", streams=(stream,), nice=0)
+        self._traffic = await context.traffic(spec)
+        with anyio.move_on_after(IN_FORCE_SECONDS):
+            await self._traffic.meter.until(lambda: self._busy() or self._effects() > 0 or self._refused())
+        if self._refused() or not (self._busy() or self._effects()):
+            raise FaultError(self._explain("was not injected"))
+
+    async def hold(self, seconds: float) -> None:
+        """Keep them going; at the end there must have been an effect, or nothing was tested."""
+        assert self._traffic is not None, "hold comes after inject"  # noqa: S101
+        meter = self._traffic.meter
+        with anyio.move_on_after(seconds):
+            await meter.until(lambda: False)
+        if meter.error is not None or not (self._effects() or self._busy()):
+            raise FaultError(self._explain("was not in force"))
+
+    async def revert(self) -> None:
+        """Stop the requests and drop those in flight."""
+        if self._traffic is not None:
+            await self._traffic.stop()
+
+    def _stream(self, context: FaultContext) -> Stream:
+        arguments = self.arguments
+        if arguments.mode == "crash":
+            arrivals = Arrivals("constant", rate=4.0 * arguments.intensity)
+        else:
+            arrivals = Arrivals("users", users=arguments.intensity)
+        request = need(context.target, Infer).infer_request(arguments.model, self._mode.payload)
+        return Stream(
+            f"{arguments.model}:{arguments.mode}", request, arrivals, timeout=30.0, seed=context.seed
+        )
+
+    def _totals(self) -> StreamTotals:
+        streams = self._traffic.meter.streams if self._traffic is not None else {}
+        return next(iter(streams.values()), StreamTotals())
+
+    def _busy(self) -> bool:
+        return self.arguments.mode != "crash" and self._totals().in_flight > 0
+
+    def _effects(self) -> int:
+        return sum(self._totals().outcomes[outcome] for outcome in self._mode.effects)
+
+    def _refused(self) -> bool:
+        outcomes = self._totals().outcomes
+        return outcomes[Outcome.HTTP_4XX] + outcomes[Outcome.REFUSED] > 0 and not self._effects()
+
+    def _explain(self, what: str) -> str:
+        totals, arguments = self._totals(), self.arguments
+        counts = ", ".join(f"{count} {outcome.label}" for outcome, count in sorted(totals.outcomes.items()))
+        died = self._traffic.meter.error if self._traffic is not None else None
+        worker = f"; its traffic worker died: {died}" if died is not None else ""
+        return (
+            f"handler_dos on model '{arguments.model}', mode {arguments.mode}, {what}: of {totals.sent} requests "
+            f"sent, {counts or 'none was answered'}{worker} (is the model registered with the handler "
+            f"package '{self._mode.package}'?)"
+        )

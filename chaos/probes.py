@@ -1,0 +1,17 @@
+"""What an experiment's steady-state hypothesis calls: thin, synchronous, a plain bool out."""
+
+from __future__ import annotations
+
+from chaos.session.edge import session_needed
+
+__all__ = ["objectives_hold"]
+
+
+def objectives_hold() -> bool:
+    """Whether every objective of every probe holds in all phases so far; the tolerance is ``true``.
+
+    Called before the method it measures the baseline, after the method the recovery, each for the length that the
+    control was given, and judges all phases up to then.
+    """
+    edge = session_needed("objectives_hold")
+    return edge.call(edge.session.objectives_hold)

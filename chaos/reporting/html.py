@@ -1,0 +1,106 @@
+"""report.html: one file that holds everything, asks no network for anything, and reads well in light and dark.
+
+The page is a jinja2 template with autoescaping; figures go in as JSON and are drawn in the browser by the
+copy of plotly.js that comes with plotly. A content security policy forbids the page to load anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from chaos.analysis import Summary
+from chaos.history import Event
+from chaos.reporting.figures import RESOURCES, figures_of
+from chaos.reporting.series import KINDS, make_series
+from chaos.reporting.whisker import whiskers
+from chaos.reporting.words import (
+    HEADLINE,
+    NOTHING,
+    PHASES,
+    SYMBOL,
+    ended,
+    facts,
+    interval,
+    limit,
+    quantity,
+    rows,
+    span,
+)
+from chaos.sla.results import Verdict
+
+__all__ = ["render_html"]
+
+
+def render_html(events: Sequence[Event], summary: Summary) -> str:
+    """The whole page.
+
+    :raises RunDirectoryError: if the history cannot be understood
+    """
+    series = make_series(events, summary)
+    limits: dict[str, list[tuple[str, float]]] = {}
+    for result in summary.objectives:
+        entry = (result.objective, result.limit)
+        if result.unit == "s" and entry not in limits.setdefault(result.probe, []):
+            limits[result.probe].append(entry)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            summary=summary,
+            series=series,
+            figures=figures_of(series, limits),
+            rows=[(*row, whiskers(row[3].values())) for row in rows(summary.objectives)],
+            broken=[result for result in summary.objectives if result.verdict is not Verdict.PASS],
+            operations=[event for event in events if event["kind"] == "operation"],
+            run=json.dumps(next(iter(events), {}), indent=2, ensure_ascii=False),
+            facts=facts(summary),
+            kinds=KINDS,
+            phases=PHASES,
+            resources=RESOURCES,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("chaos.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        headline=HEADLINE,
+        symbol=SYMBOL,
+        nothing=NOTHING,
+        plotly=_plotly,
+        span=span,
+        quantity=quantity,
+        interval=interval,
+        limit=limit,
+        ended=ended,
+        source=_source,
+        pass_=Verdict.PASS,
+        fail=Verdict.FAIL,
+        unknown=Verdict.UNKNOWN,
+    )
+    return environment
+
+
+@cache
+def _plotly() -> str:
+    """plotly.js, as it can stand inside a script element."""
+    return str(get_plotlyjs()).replace("</script", "<\\/script")
+
+
+def _source(name: str) -> str:
+    """Our own style sheet or script, to be set into the page."""
+    environment = _environment()
+    assert environment.loader is not None  # noqa: S101
+    return environment.loader.get_source(environment, name)[0]

@@ -1,0 +1,127 @@
+"""report.md: a run in the space of a pull-request comment, with the verdict first.
+
+Texts that others chose are escaped: they can neither break the table nor mention anybody.
+"""
+
+from __future__ import annotations
+
+import re
+
+from chaos.analysis import Summary
+from chaos.reporting.words import (
+    HEADLINE,
+    NOTHING,
+    PHASES,
+    SYMBOL,
+    ended,
+    facts,
+    interval,
+    limit,
+    quantity,
+    rows,
+    span,
+)
+from chaos.sla.results import ObjectiveResult, Verdict
+
+__all__ = ["render_markdown"]
+
+MAX_ROWS = 40
+MAX_TEXT = 300
+"""Characters of one text in a cell or a list; GitHub takes 65,536 in a comment."""
+
+PRIORITY = {Verdict.FAIL: 0, Verdict.UNKNOWN: 1, Verdict.PASS: 2}
+
+
+def render_markdown(summary: Summary) -> str:
+    """The whole comment, at most 60,000 characters: of many objectives those that failed come first."""
+    lines = [
+        f"## {SYMBOL[summary.verdict]} {HEADLINE[summary.verdict]}: {_text(summary.title)}",
+        "",
+        f"**{_text(summary.reason, 1000)}**",
+        "",
+        " · ".join(f"{name} {_code(value)}" for name, value in facts(summary)),
+        "",
+        *_table(summary),
+        *_faults(summary),
+        *_doubts(summary),
+        "Run it again:",
+        "",
+        *_block(summary.replay[:4000]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(summary: Summary) -> list[str]:
+    table = sorted(rows(summary.objectives), key=lambda row: PRIORITY[row[2]])
+    if not table:
+        return ["No objective was judged.", ""]
+    lines = [
+        "| | objective | limit | " + " | ".join(PHASES) + " |",
+        "|---|---|---|" + "---|" * len(PHASES),
+    ]
+    for probe, objective, verdict, results in table[:MAX_ROWS]:
+        cells = [_cell(results.get(phase)) for phase in PHASES]
+        told = f"{_text(probe)}: {_text(objective)}"
+        shown = _text(limit(next(iter(results.values()))))
+        lines.append(f"| {SYMBOL[verdict]} | {told} | {shown} | " + " | ".join(cells) + " |")
+    if len(table) > MAX_ROWS:
+        lines.append(f"\n{len(table) - MAX_ROWS} more objectives are in report.html.")
+    return [*lines, ""]
+
+
+def _cell(result: ObjectiveResult | None) -> str:
+    if result is None:
+        return ""
+    spread = f" ({interval(result)})" if interval(result) else ""
+    return _text(f"{SYMBOL[result.verdict]} {quantity(result.estimate, result.unit)}{spread}, n = {result.n}")
+
+
+def _faults(summary: Summary) -> list[str]:
+    lines = []
+    for fault in summary.faults[:MAX_ROWS]:
+        arguments = ", ".join(f"{name} {value}" for name, value in fault.arguments.items() if name != "model")
+        since = (
+            "never" if fault.injected is None else f"{span(fault.injected - summary.start)} after the start"
+        )
+        held = "" if fault.seconds is None else f", held {span(fault.seconds)}"
+        lines.append(
+            f"- Fault {_text(fault.fault)} on {_text(fault.model)} ({_text(arguments)}): "
+            f"injected {since}{held}, {_text(ended(fault))}"
+        )
+    return [*lines, ""] if lines else []
+
+
+def _doubts(summary: Summary) -> list[str]:
+    lines = [
+        f"- ✗ Guard of {_text(str(guard['probe']))} tripped: budget burned {guard['burn']:.1f} times too fast"
+        for guard in summary.guards[:MAX_ROWS]
+    ]
+    lines += [f"- ? {_text(problem)}" for problem in summary.problems[:MAX_ROWS]]
+    return [*lines, ""] if lines else []
+
+
+def _text(text: str, most: int = MAX_TEXT) -> str:
+    """One line of plain text, whatever it holds; a mention or a reference is cut in two by an empty comment."""
+    line = " ".join(_printable(text).split())
+    line = line if len(line) <= most else line[: most - 1] + "…"
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
+    return re.sub(r"([@#])(?=\w)", r"\1<!-- -->", line)
+
+
+def _code(text: str) -> str:
+    """A code span; its fence is longer than any run of backticks in it."""
+    line = " ".join(_printable(text).split())[:MAX_TEXT] or NOTHING
+    fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
+    return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
+
+
+def _block(text: str) -> list[str]:
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    return [f"{fence}sh", _printable(text), fence]
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text
+    )

@@ -1,0 +1,34 @@
+"""The JSON Schemas of the documents that users write and read, for editors and for other programs.
+
+They are made from the models, and published as files of this package; ``python -m chaos.schemas`` writes
+those again after a model has changed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from chaos.schemas.experiment import experiment_schema
+from chaos.sla.documents import ProbeDocument
+from chaos.summary import SummaryDocument
+
+__all__ = ["FOLDER", "published", "rendered"]
+
+FOLDER = Path(__file__).parent
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def published() -> dict[str, dict[str, Any]]:
+    """The schemas by name; ``NAME.schema.json`` is the file of each."""
+    return {
+        "experiment": {"$schema": DRAFT, **experiment_schema()},
+        "probe": {"$schema": DRAFT, **ProbeDocument.model_json_schema(by_alias=True)},
+        "summary": {"$schema": DRAFT, **SummaryDocument.model_json_schema(mode="serialization")},
+    }
+
+
+def rendered(schema: dict[str, Any]) -> str:
+    """The text of a schema's file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

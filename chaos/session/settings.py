@@ -1,0 +1,102 @@
+"""The arguments of the control, as an experiment writes them: what is tested, with which models and probes.
+
+They arrive after Chaos Toolkit's substitution, so that ``--var`` reaches all of them; a number may
+therefore come as text.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+__all__ = ["ControlArguments", "ModelArgument", "PhaseSeconds", "ProbeArgument"]
+
+HandlerDosMode = Literal["occupy", "burn", "crash", "huge"]
+
+
+def _blank_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _split(value: object) -> object:
+    """A comma-separated list, as ``--var`` can give it; ``none`` and blank are the empty one."""
+    if isinstance(value, str):
+        return tuple(word for word in (part.strip() for part in value.split(",")) if word and word != "none")
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ModelArgument(_Arguments):
+    """A model that is registered before the baseline and unregistered at the end.
+
+    Either ``package`` names its handler package in the target's model store, or ``hostile`` names the mode
+    of the handler denial of service that it is to be abused for, which determines the package.
+    """
+
+    name: str = Field(min_length=1)
+    package: str | None = None
+    hostile: HandlerDosMode | None = None
+    workers: int = Field(default=1, ge=0, le=1024)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ModelArgument:
+        if (self.package is None) == (self.hostile is None):
+            raise ValueError("needs exactly one of 'package' and 'hostile'")
+        return self
+
+
+class ProbeArgument(_Arguments):
+    """A probe file by name or path; ``rate`` overrides the rate of its schedule (requests per second)."""
+
+    file: str = Field(min_length=1)
+    rate: Annotated[float | None, BeforeValidator(_blank_is_none)] = Field(default=None, gt=0)
+
+
+class PhaseSeconds(_Arguments):
+    """How long to measure before and after the fault; its own length is an argument of the fault."""
+
+    baseline: float = Field(default=12.0, gt=0, le=86400)
+    recovery: float = Field(default=12.0, gt=0, le=86400)
+    warmup: float = Field(default=1.5, ge=0, le=3600)
+
+
+class ControlArguments(_Arguments):
+    """Everything that ``chaos.control`` takes in an experiment's ``controls``."""
+
+    target: str = Field(
+        default="embedded", min_length=1, description="the system under test, as a target URL"
+    )
+    allow: Names = Field(default=(), description="hosts beside loopback that may be tested")
+    seed: Annotated[int | None, BeforeValidator(_blank_is_none)] = Field(
+        default=None,
+        ge=0,
+        lt=2**63,
+        description="the one seed of the run; drawn, recorded and printed if blank",
+    )
+    defect: Names = Field(default=(), description="defects to seed in the embedded platform")
+    models: tuple[ModelArgument, ...] = ()
+    probes: tuple[ProbeArgument, ...] = Field(min_length=1)
+    seconds: PhaseSeconds = PhaseSeconds()
+    reports: str = Field(default="reports", min_length=1, description="where run directories are made")
+
+    @field_validator("probes", mode="before")
+    @classmethod
+    def _bare_names(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [{"file": entry} if isinstance(entry, str) else entry for entry in value]
+        return value
+
+    @model_validator(mode="after")
+    def _distinct(self) -> ControlArguments:
+        names = [model.name for model in self.models]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"models: {', '.join(twice)} is there more than once")
+        return self

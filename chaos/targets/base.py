@@ -1,0 +1,120 @@
+"""What a target is: a tiny protocol, and a separate one for each thing that a system may be able to do.
+
+A target is reached through an adapter. What it can do beyond being there it says by implementing
+capabilities; an experiment that needs one that the target lacks is *not applicable*, never passed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from chaos.errors import CapabilityError
+from chaos.traffic.spec import HttpRequest
+
+__all__ = ["Describe", "Infer", "ModelState", "Processes", "Register", "Scale", "Target", "need"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """What a target says of one model. ``workers`` counts those that are ready; ``desired`` what was asked for."""
+
+    name: str
+    ready: bool
+    workers: int
+    desired: int
+    pids: tuple[int, ...] = ()
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A system under test. ``url`` is what the user named it by."""
+
+    url: str
+
+    async def open(self) -> None:
+        """Connect (or start the system, where it is ours) and check that it answers.
+
+        :raises TargetError: if it cannot be reached or started; the message says where and what to do
+        """
+
+    async def close(self) -> None:
+        """Let go of it; stop it only if :meth:`open` started it. Idempotent, and safe after a failed open."""
+
+    async def healthy(self) -> bool:
+        """Whether it says of itself, now, that it can serve."""
+
+
+@runtime_checkable
+class Infer(Protocol):
+    """Capability: answers inferences."""
+
+    def infer_request(self, model: str, payload: object) -> HttpRequest:
+        """The wire request that sends ``payload`` (a JSON value) to a model; no I/O.
+
+        Traffic workers send it on; ``{nonce}`` inside the payload is replaced for each request.
+        """
+
+
+@runtime_checkable
+class Register(Protocol):
+    """Capability: takes models in and lets them go."""
+
+    async def register(self, model: str, package: str, workers: int) -> None:
+        """Serve ``package`` (named as the target's model store has it) as ``model``; return when it is ready.
+
+        :raises TargetError: if the target refuses, with its own words
+        """
+
+    async def unregister(self, model: str) -> None:
+        """Stop serving it and give its resources back. A model that is not there is no error."""
+
+
+@runtime_checkable
+class Scale(Protocol):
+    """Capability: changes the number of workers of a model."""
+
+    async def scale(self, model: str, workers: int) -> None:
+        """Return when ``workers`` are ready and no others are left.
+
+        :raises TargetError: if the target refuses
+        """
+
+
+@runtime_checkable
+class Describe(Protocol):
+    """Capability: says what it serves."""
+
+    async def models(self) -> list[str]:
+        """The names of all registered models, sorted."""
+
+    async def describe(self, model: str) -> ModelState:
+        """The state of one model.
+
+        :raises TargetError: if the target does not know it
+        """
+
+
+@runtime_checkable
+class Processes(Protocol):
+    """Capability: the target runs on this machine, and its processes can be read (D12)."""
+
+    def pids(self) -> list[int]:
+        """The roots of its process trees; children are found by the caller."""
+
+
+Capability = TypeVar("Capability")
+
+
+def need(target: Target, capability: type[Capability]) -> Capability:
+    """The target as something that has the capability.
+
+    :raises CapabilityError: if it lacks it
+    """
+    if isinstance(target, capability):
+        return target
+    raise CapabilityError(
+        f"target {target.url}: lacks the capability '{capability.__name__.lower()}' that this experiment needs; "
+        f"the experiment is not applicable to it (choose another target with --var target=…)"
+    )

@@ -1,0 +1,254 @@
+"""TorchServe's management and inference APIs over REST.
+
+``torchserve+http://HOST:PORT`` names the inference address. Options:
+
+    management   port or URL of the management API (default: 8081 on the same host)
+    metrics      port or URL of the metrics API; checked when the target is opened
+    store        ``mar`` (default): packages are archives, ``.mar`` is appended to their names; ``plain``: as given
+    token, management_token
+                 the inference and the management key where token authorization is on, or ``env:NAME``
+    verify       ``false`` takes any certificate
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from urllib.parse import quote, urlsplit
+
+import anyio
+import anyio.to_thread
+
+from chaos.errors import TargetError
+from chaos.targets.base import ModelState, Target
+from chaos.targets.context import TargetContext, UnansweredError, recorded
+from chaos.targets.http import Answer, ControlClient, RefusedError
+from chaos.targets.names import Names
+from chaos.targets.options import flag, redacted, require_address, secret
+from chaos.targets.processes import LocalProcesses
+from chaos.targets.torchserve_answers import mapping, model_state
+from chaos.targets.url import TargetURL, is_loopback
+from chaos.traffic.spec import HttpRequest
+
+__all__ = ["LocalTorchServe", "TorchServe", "open_target"]
+
+OPTIONS = ("management", "metrics", "store", "token", "management_token", "verify")
+DEFAULT_MANAGEMENT = "8081"
+HEALTH_SECONDS = 5.0
+READY_SECONDS = 25.0
+"""How long after the server accepted it a change may take until it can be seen."""
+POLL_SECONDS = 0.05
+GONE_SECONDS = 10.0
+"""How long a worker process may live on after the server says that it is gone."""
+PAGE = 100
+PAGES = 1000
+"""More pages than any server has models for: a server may answer with the same page for ever."""
+
+_KEYS = (
+    "token authorization is on: give the keys of its key_file.json by the options token and management_token"
+)
+_REGISTER_REMEDIES = {
+    404: "is the archive in the server's model store? (store=plain takes names without .mar)",
+    405: "start TorchServe with --enable-model-api",
+    409: "the name is taken: unregister that model first, or choose another name",
+}
+
+
+def open_target(url: TargetURL, context: TargetContext) -> Target:
+    """Entry point: a TorchServe that runs already, with its processes if it is on this machine."""
+    require_address(url, "torchserve+http://127.0.0.1:8080?management=8081")
+    url.check_options(OPTIONS)
+    return LocalTorchServe(url, context) if is_loopback(url.host) else TorchServe(url, context)
+
+
+class TorchServe:
+    """A TorchServe: infers, registers, scales and describes."""
+
+    def __init__(self, url: TargetURL, context: TargetContext) -> None:
+        self.url = redacted(url.text)
+        store = url.option("store", "mar")
+        if store not in ("mar", "plain"):
+            raise TargetError(f"target {self.url}: option 'store' is mar or plain, not '{store}'")
+        self._suffix = ".mar" if store == "mar" else ""
+        self._verify = flag(url, "verify", default=True)
+        self._token = secret(url, "token")
+        management = url.endpoint("management") or _with_port(url, DEFAULT_MANAGEMENT)
+        self._base = url.base
+        self._inference = ControlClient(url.base, self._token, self._verify)
+        self._management = ControlClient(management, secret(url, "management_token"), self._verify)
+        self._metrics = ControlClient(url.endpoint("metrics"), verify_tls=self._verify)
+        self._record = context.record
+        self._names = Names()
+        ports = (url.port, urlsplit(management).port or 0)
+        self._processes = LocalProcesses(*ports) if is_loopback(url.host) else None
+
+    async def open(self) -> None:
+        """Check that the inference and the management address answer as TorchServe does."""
+        with recorded(self._record, "open"):
+            status = mapping(await self._inference.call("GET", "/ping", seconds=HEALTH_SECONDS))
+            if "status" not in status:
+                said = str(status.get("message") or status)
+                hint = _KEYS if "oken" in said else "is this TorchServe's inference address?"
+                raise TargetError(f"target {self.url}: {self._base}/ping says '{said}' ({hint})")
+            answer = await self._management.call(
+                "GET", "/models", params={"limit": "1"}, seconds=HEALTH_SECONDS
+            )
+            if "models" not in mapping(self._expect(answer, "listing models")):
+                raise TargetError(
+                    f"target {self.url}: {answer.url} does not list models "
+                    "(name TorchServe's management address: management=PORT)"
+                )
+            if self._metrics.base:
+                metrics = await self._metrics.call("GET", "/metrics", seconds=HEALTH_SECONDS)
+                metrics.expect("reading metrics", "name TorchServe's metrics address: metrics=PORT")
+
+    async def close(self) -> None:
+        """Let go of the connections; the server is not ours to stop."""
+        for client in (self._inference, self._management, self._metrics):
+            await client.close()
+
+    async def healthy(self) -> bool:
+        """What ``/ping`` says; a server that does not answer is not healthy."""
+        try:
+            answer = await self._inference.call("GET", "/ping", seconds=HEALTH_SECONDS)
+            return answer.ok and mapping(answer).get("status") == "Healthy"
+        except TargetError:
+            return False
+
+    def infer_request(self, model: str, payload: object) -> HttpRequest:
+        """A prediction: the payload is the body, as JSON."""
+        headers = [("Content-Type", "application/json")]
+        if self._token:
+            headers.append(("Authorization", f"Bearer {self._token}"))
+        return HttpRequest(
+            url=f"{self._base}/predictions/{quote(model, safe='')}",
+            headers=tuple(headers),
+            body=json.dumps(payload).encode(),
+            verify_tls=self._verify,
+        )
+
+    async def register(self, model: str, package: str, workers: int) -> None:
+        """Register an archive of the model store, and see its workers ready.
+
+        A name that is taken belongs to who took it: it is refused, and :meth:`unregister` will not touch it.
+        """
+        with recorded(self._record, "register", model):
+            archive = package if package.endswith(self._suffix) else f"{package}{self._suffix}"
+            parameters = {
+                "url": archive,
+                "model_name": model,
+                "initial_workers": str(workers),
+                "synchronous": "true",
+            }
+            answer = await self._management.call("POST", "/models", params=parameters)
+            what = f"target {self.url}: registering '{archive}' as model '{model}'"
+            if answer.status == 409:
+                self._names.taken(model)
+            self._expect(answer, what, _REGISTER_REMEDIES.get(answer.status, ""))
+            self._names.registered(model)
+            await self._until(model, workers, (), what)
+
+    async def unregister(self, model: str) -> None:
+        """Unregister it; that it is not there is no error."""
+        if self._names.foreign(model):
+            return
+        with recorded(self._record, "unregister", model):
+            what = f"target {self.url}: unregistering model '{model}'"
+            try:
+                before = (await self.describe(model)).pids
+                self._expect(await self._management.call("DELETE", _path(model)), what)
+                await self._gone(what, before)
+            except RefusedError as error:
+                if error.status != 404:
+                    raise
+            self._names.released(model)
+
+    async def scale(self, model: str, workers: int) -> None:
+        """Scale to exactly that many workers, and see that no others are left."""
+        with recorded(self._record, "scale", model):
+            what = f"target {self.url}: scaling model '{model}' to {workers} workers"
+            before = (await self.describe(model)).pids
+            parameters = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
+            self._expect(await self._management.call("PUT", _path(model), params=parameters), what)
+            await self._until(model, workers, before, what)
+
+    async def models(self) -> list[str]:
+        """All names, page by page."""
+        names: set[str] = set()
+        parameters = {"limit": str(PAGE)}
+        for _ in range(PAGES):
+            answer = await self._management.call("GET", "/models", params=parameters)
+            page = mapping(self._expect(answer, f"target {self.url}: listing models"))
+            entries = page.get("models")
+            if not isinstance(entries, list):
+                break
+            names.update(str(entry["modelName"]) for entry in entries if isinstance(entry, dict))
+            if not entries or "nextPageToken" not in page:
+                return sorted(names)
+            parameters["next_page_token"] = str(page["nextPageToken"])
+        raise UnansweredError(
+            f"target {self.url}: {self._management.base}/models does not end, or is no list of models "
+            "(is this TorchServe's management address?)"
+        )
+
+    async def describe(self, model: str) -> ModelState:
+        """What the management API says of the default version."""
+        answer = await self._management.call("GET", _path(model))
+        what = f"target {self.url}: describing model '{model}'"
+        self._expect(answer, what, "is it registered?" if answer.status == 404 else "")
+        state = model_state(answer)
+        if self._processes is not None:
+            await anyio.to_thread.run_sync(self._processes.saw, state.pids)
+        return state
+
+    async def _until(self, model: str, workers: int, before: Iterable[int], what: str) -> None:
+        """Wait until exactly ``workers`` are ready and no others are listed, or run."""
+        state: ModelState | None = None
+        with anyio.move_on_after(READY_SECONDS):
+            while True:
+                state = await self.describe(model)
+                if state.workers == workers == len(state.detail["workers"]):
+                    await self._gone(what, set(before) - set(state.pids))
+                    return
+                await anyio.sleep(POLL_SECONDS)
+        seen = f"{state.workers} of {len(state.detail['workers'])}" if state is not None else "none"
+        raise UnansweredError(
+            f"{what}: after {READY_SECONDS:g} s {seen} workers are ready, not {workers} "
+            "(does its handler load? see the server's log)"
+        )
+
+    async def _gone(self, what: str, pids: Collection[int]) -> None:
+        """Wait for the end of worker processes that are described no more, where they can be seen (D12)."""
+        processes, left = self._processes, list[int]()
+        if processes is None or not pids:
+            return
+        with anyio.move_on_after(GONE_SECONDS):
+            while left := await anyio.to_thread.run_sync(processes.lingering, pids):  # noqa: ASYNC110 - nothing tells
+                await anyio.sleep(POLL_SECONDS)
+            return
+        raise UnansweredError(
+            f"{what}: the server says it is done, but worker processes that it describes no more still run "
+            f"after {GONE_SECONDS:g} s: {left} (end them by hand, or restart the server)"
+        )
+
+    def _expect(self, answer: Answer, what: str, remedy: str = "") -> Answer:
+        if answer.status == 400 and b"InvalidKeyException" in answer.body:
+            remedy = _KEYS
+        return answer.expect(what, remedy)
+
+
+class LocalTorchServe(TorchServe):
+    """A TorchServe on this machine, whose processes can be read."""
+
+    def pids(self) -> list[int]:
+        """Who owns the inference and the management port, and workers that live on without it."""
+        return self._processes.pids() if self._processes is not None else []
+
+
+def _path(model: str) -> str:
+    return f"/models/{quote(model, safe='')}"
+
+
+def _with_port(url: TargetURL, port: str) -> str:
+    return replace(url, options=(("management", port),)).endpoint("management")

@@ -1,0 +1,68 @@
+"""Sessions: `nox` runs what CI runs; `nightly`, `real` and `bench` are slow and run by name.
+
+They use the environment that nox itself is installed in (`pip install -e '.[dev]'`), so that a clean
+clone installs everything once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["check", "test"]
+nox.options.default_venv_backend = "none"
+nox.options.error_on_external_run = False
+
+PYTHON = sys.executable
+
+
+def _tool(name: str) -> str:
+    return str(Path(PYTHON).parent / name)
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Style, types, the rooms' imports, and our own experiments."""
+    session.run(PYTHON, "-m", "ruff", "check")
+    session.run(PYTHON, "-m", "ruff", "format", "--check")
+    session.run(PYTHON, "-m", "mypy")
+    session.run(_tool("lint-imports"))
+    documents = sorted(str(path) for room in ("experiments", "probes") for path in Path(room).glob("*.json"))
+    session.run(_tool("chaos"), "--no-version-check", "--no-log-file", "lint", *documents)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """The default suite: under ten minutes on two cores."""
+    session.run(PYTHON, "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def nightly(session: nox.Session) -> None:
+    """The isolation experiment over seeds, modes and defects: false-alarm and detection rate."""
+    session.run(PYTHON, "-m", "benchmarks.isolation", *session.posargs)
+
+
+@nox.session
+def real(session: nox.Session) -> None:
+    """Install and start real servers, and run the adapters and the isolation experiment against them."""
+    session.run(
+        PYTHON, "-m", "pytest", "-m", "real", "--timeout=900", "-s", "tests/real", *session.posargs,
+        env={"CHAOS_REAL": "1"},
+    )  # fmt: skip
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Our traffic client beside wrk and hey, in one run."""
+    session.run(PYTHON, "-m", "benchmarks.traffic", *session.posargs)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """Write down the versions that are installed, for CI."""
+    frozen = session.run(PYTHON, "-m", "pip", "freeze", "--exclude-editable", silent=True)
+    head = "# Versions that CI runs with. Regenerate with `nox -s constraints`.\n"
+    Path("constraints.txt").write_text(head + str(frozen), encoding="utf-8")

@@ -1,0 +1,96 @@
+"""What every adapter must do on a system that works, whatever the system: one suite for all of them.
+
+It asks for each capability and skips none silently: who calls it says which capabilities it expects.
+"""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from typing import Any
+
+import anyio.to_thread
+import psutil
+import pytest
+
+from chaos.errors import TargetError
+from chaos.targets.base import Describe, Infer, Processes, Register, Scale, Target, need
+from chaos.targets.testing import ValidatingTarget
+
+__all__ = ["check_contract", "infer"]
+
+NONCE = "0123456789abcdef"
+
+
+async def infer(target: Target, model: str, payload: dict[str, Any]) -> tuple[int, bytes]:
+    """Send one inference as a traffic worker would, the nonce filled in: status and body."""
+    request = need(target, Infer).infer_request(model, payload)
+
+    def send() -> tuple[int, bytes]:
+        wire = urllib.request.Request(  # noqa: S310 - loopback
+            request.url,
+            data=request.body.replace(b"{nonce}", NONCE.encode()),
+            headers=dict(request.headers),
+            method=request.method,
+        )
+        try:
+            with urllib.request.urlopen(wire, timeout=20) as answer:  # noqa: S310 - loopback
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    return await anyio.to_thread.run_sync(send)
+
+
+async def check_contract(
+    wrapped: Target, *, scales: bool, answers: bool = True, model: str = "victim", package: str = "sleep"
+) -> None:
+    """Take a model through its life on a target that is closed; leave it closed.
+
+    :param scales: whether the target must be able to scale; if not, it must not claim to
+    :param answers: whether there is a server behind it that answers inferences
+    """
+    target = ValidatingTarget(wrapped)
+    register, describe, processes = (
+        need(target, Register),
+        need(target, Describe),
+        need(target, Processes),
+    )
+    assert isinstance(target, Scale) is scales
+    await target.open()
+    try:
+        assert await target.healthy()
+        for pid in processes.pids():
+            assert psutil.pid_exists(pid)
+        before = await describe.models()
+        await register.unregister(model)
+        await register.register(model, package, 2)
+        assert await describe.models() == sorted([*before, model])
+        assert (await describe.describe(model)).ready
+        if answers:
+            status, body = await infer(target, model, {"sleep_ms": 1, "nonce": "{nonce}"})
+            assert status == 200, body
+            assert NONCE.encode() in body
+            status, body = await infer(target, model, {"sleep_ms": 1, "note": "grün {x} & \\n"})
+            assert status == 200, body
+        if isinstance(target, Scale):
+            for workers in (3, 1, 1, 2):
+                await target.scale(model, workers)
+                state = await describe.describe(model)
+                assert (state.workers, state.desired) == (workers, workers)
+        with pytest.raises(TargetError):
+            await register.register(model, package, 2)
+        with pytest.raises(TargetError):
+            await register.register("no-such-model", "no-such-package", 1)
+        with pytest.raises(TargetError):
+            await describe.describe("no-such-model")
+        await register.unregister(model)
+        await register.unregister(model)
+        assert await describe.models() == before
+        if answers:
+            status, _ = await infer(target, model, {"sleep_ms": 1})
+            assert status >= 400, "a model that is gone must not answer"
+    finally:
+        await target.close()
+        await target.close()

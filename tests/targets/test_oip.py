@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import json
+import shutil
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaos.errors import TargetError
+from chaos.targets import oip as module
+from chaos.targets.context import TargetContext, UnansweredError
+from chaos.targets.http import RefusedError, UnreachableError
+from chaos.targets.oip import OIP
+from chaos.targets.url import TargetURL
+from chaos.traffic.spec import NONCE
+from tests.targets.servers import Respond, StandIn, TritonStandIn, cut, hang, reply
+
+Entry = tuple[str, str, str, float, float, str]
+
+
+def _adapter(address: str, query: str = "", record: list[Entry] | None = None) -> OIP:
+    seen = record if record is not None else []
+    url = TargetURL.parse(f"oip+{address}{query}", ["oip"])
+    return OIP(url, TargetContext(record=lambda *entry: seen.append(entry)))
+
+
+@asynccontextmanager
+async def opened(server: StandIn, record: list[Entry] | None = None) -> AsyncIterator[OIP]:
+    target = _adapter(server.address, record=record)
+    try:
+        await target.open()
+        yield target
+    finally:
+        await target.close()
+
+
+@pytest.fixture(autouse=True)
+def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READY_SECONDS", 1.0)
+    monkeypatch.setattr(module, "GONE_SECONDS", 1.0)
+    monkeypatch.setattr(module, "HEALTH_SECONDS", 0.5)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+
+
+@pytest.mark.anyio
+async def test_a_life(triton: TritonStandIn) -> None:
+    record: list[Entry] = []
+    async with opened(triton, record) as target:
+        assert await target.models() == []
+        await target.register("victim", "sleep", 2)
+        state = await target.describe("victim")
+        assert (state.ready, state.workers, state.desired) == (True, 3, 3)
+        assert await target.models() == ["victim"]
+        assert await target.healthy()
+
+        triton.draining = 3
+        await target.unregister("victim")
+        assert triton.repository["victim"] == "UNAVAILABLE", "it waited until the server was done"
+        assert (await target.describe("victim")).ready is False
+        assert await target.models() == []
+
+    assert [entry[:3] for entry in record] == [
+        ("open", "", "ok"),
+        ("register", "victim", "ok"),
+        ("unregister", "victim", "ok"),
+    ]
+    assert [body for _, path, _, body in triton.seen if path.endswith("/load")] == [{}]
+
+
+@pytest.mark.anyio
+async def test_the_embedded_platform_is_told_the_package(triton: TritonStandIn) -> None:
+    triton.name = "chaos-embedded"
+    async with opened(triton) as target:
+        await target.register("victim", "sleep", 2)
+
+    bodies = [body for _, path, _, body in triton.seen if path.endswith("/load")]
+    assert bodies == [{"parameters": {"package": "sleep", "workers": 2}}]
+
+
+@pytest.mark.anyio
+async def test_without_an_index(triton: TritonStandIn) -> None:
+    triton.has_index = False
+    async with opened(triton) as target:
+        await target.register("victim", "sleep", 1)
+        assert await target.models() == ["victim"]
+        assert (await target.describe("victim")).ready
+        await target.unregister("victim")
+        with pytest.raises(TargetError, match="does not know a model 'victim'"):
+            await target.describe("victim")
+
+
+@pytest.mark.anyio
+async def test_what_was_there_before_is_left_alone(triton: TritonStandIn) -> None:
+    triton.repository["victim"] = "READY"
+    async with opened(triton) as target:
+        with pytest.raises(TargetError, match="serves a model of that name already"):
+            await target.register("victim", "sleep", 1)
+        await target.unregister("victim")
+
+        assert await target.models() == ["victim"]
+
+
+@pytest.mark.anyio
+async def test_a_model_that_is_not_in_the_repository(triton: TritonStandIn) -> None:
+    record: list[Entry] = []
+    async with opened(triton, record) as target:
+        with pytest.raises(RefusedError, match=r"failed to load 'nix'.*must be in the server's repository"):
+            await target.register("nix", "sleep", 1)
+        await target.unregister("nix")
+        with pytest.raises(TargetError, match="does not know a model 'nix'"):
+            await target.describe("nix")
+    assert [entry[2] for entry in record] == ["ok", "fail", "ok"]
+
+
+@pytest.mark.anyio
+async def test_a_model_that_never_gets_ready(triton: TritonStandIn) -> None:
+    triton.overrides["POST", "/v2/repository/models/victim/load"] = reply(200, "")
+    record: list[Entry] = []
+    async with opened(triton, record) as target:
+        with pytest.raises(UnansweredError, match="after 1 s the model is not ready"):
+            await target.register("victim", "sleep", 1)
+    assert record[-1][2] == "info"
+
+
+@pytest.mark.anyio
+async def test_a_model_that_never_goes(triton: TritonStandIn) -> None:
+    triton.draining = 10**6
+    async with opened(triton) as target:
+        await target.register("victim", "sleep", 1)
+        with pytest.raises(UnansweredError, match="after 1 s the model is still being unloaded"):
+            await target.unregister("victim")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "respond", "said"),
+    [
+        ("/v2/repository/index", reply(200, "{}"), "no index of models"),
+        ("/v2/repository/index", reply(200, "[1]"), "no index of models"),
+        ("/v2/repository/index", reply(200, "what?"), "not JSON"),
+        ("/v2/repository/index", reply(503, '{"error": "shutting down"}'), "shutting down"),
+        ("/v2/repository/index", cut, "cut before"),
+    ],
+)
+async def test_an_index_that_is_none(triton: TritonStandIn, path: str, respond: Respond, said: str) -> None:
+    async with opened(triton) as target:
+        triton.overrides["POST", path] = respond
+        with pytest.raises(TargetError, match=said):
+            await target.models()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("text", ["{}", '{"models": 1}', "[]"])
+async def test_a_list_that_is_none(triton: TritonStandIn, text: str) -> None:
+    triton.has_index = False
+    triton.overrides["GET", "/v2/models"] = reply(200, text)
+    async with opened(triton) as target:
+        with pytest.raises(UnansweredError, match="no list of models"):
+            await target.models()
+
+
+@pytest.mark.anyio
+async def test_readiness_in_a_body(triton: TritonStandIn) -> None:
+    triton.overrides["GET", "/v2/models/victim/ready"] = reply(200, '{"name": "victim", "ready": false}')
+    async with opened(triton) as target:
+        assert not (await target.describe("victim")).ready
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("respond", "said"),
+    [
+        (reply(404, "{}"), "Open Inference Protocol"),
+        (reply(200, "[]"), "Open Inference Protocol"),
+        (reply(200, "<html>"), "not JSON"),
+        (hang, "no answer within"),
+    ],
+)
+async def test_servers_of_another_kind(triton: TritonStandIn, respond: Respond, said: str) -> None:
+    triton.overrides["GET", "/v2"] = respond
+    target = _adapter(triton.address)
+    with pytest.raises(TargetError, match=said):
+        await target.open()
+    await target.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("respond", [reply(400, ""), cut, hang])
+async def test_not_healthy(triton: TritonStandIn, respond: Respond) -> None:
+    async with opened(triton) as target:
+        triton.overrides["GET", "/v2/health/ready"] = respond
+
+        assert not await target.healthy()
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+async def test_certificates_are_checked_unless_told_otherwise(tmp_path: Path) -> None:
+    key, certificate = str(tmp_path / "key"), str(tmp_path / "certificate")
+    make = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    await anyio.run_process(["openssl", *make.split(), "-keyout", key, "-out", certificate])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    async with TritonStandIn().serving(context) as server:
+        address = f"https://127.0.0.1:{server.port}"
+        strict, lax = _adapter(address), _adapter(address, "?verify=false")
+        try:
+            with pytest.raises(UnreachableError, match=r"certificate is not trusted.*verify=false"):
+                await strict.open()
+            await lax.open()
+        finally:
+            await strict.close()
+            await lax.close()
+    assert strict.infer_request("m", {}).verify_tls
+    assert not lax.infer_request("m", {}).verify_tls
+
+
+def test_native_payloads_are_sent_as_they_are() -> None:
+    tensor = {"name": "x", "shape": [1], "datatype": "FP64", "data": [1.0]}
+    request = _adapter("http://127.0.0.1:1").infer_request("a/b", {"inputs": [tensor]})
+
+    assert request.url == "http://127.0.0.1:1/v2/models/a%2Fb/infer"
+    assert json.loads(request.body) == {"id": NONCE, "inputs": [tensor]}
+
+
+def test_an_id_that_is_given_is_kept() -> None:
+    request = _adapter("http://127.0.0.1:1").infer_request("m", {"id": "mine", "inputs": []})
+
+    assert json.loads(request.body)["id"] == "mine"
+
+
+def test_a_nonce_in_the_payload_is_the_models_to_echo() -> None:
+    request = _adapter("http://127.0.0.1:1").infer_request("m", {"nonce": NONCE})
+
+    document = json.loads(request.body)
+    assert "id" not in document, "the server would echo it, whatever the model answers"
+    assert json.loads(document["inputs"][0]["data"][0]) == {"nonce": NONCE}
+
+
+def test_a_token_is_sent_and_not_shown() -> None:
+    target = _adapter("http://127.0.0.1:1", "?token=abc")
+
+    assert dict(target.infer_request("m", {}).headers)["Authorization"] == "Bearer abc"
+    assert "abc" not in target.url
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text().filter(lambda key: key != "inputs"), inner),
+)
+
+
+@given(json_values)
+def test_any_other_payload_arrives_in_one_tensor(payload: object) -> None:
+    document = json.loads(_adapter("http://127.0.0.1:1").infer_request("m", payload).body)
+
+    (tensor,) = document["inputs"]
+    assert (tensor["name"], tensor["shape"], tensor["datatype"]) == ("payload", [1], "BYTES")
+    assert json.loads(tensor["data"][0]) == payload
+    assert NONCE in json.dumps(document), "a crossed answer must be noticed"
