@@ -19,9 +19,10 @@ from anyio.abc import TaskGroup, TaskStatus
 from chaos import __version__
 from chaos.analysis import analyse
 from chaos.errors import ChaosError, TargetError
-from chaos.faults.base import Fault, FaultContext, FaultError, create_fault
+from chaos.faults.base import FaultContext
 from chaos.history import HistoryWriter, read_history
 from chaos.reporting.terminal import View
+from chaos.session.leases import Leases
 from chaos.session.plan import Plan, arrivals_of, package_of, sub_seed
 from chaos.session.resources import ResourceSampler
 from chaos.sla.guard import GuardWatch
@@ -51,9 +52,7 @@ class Session:
         self._view = view
         self._phase = ""
         self._phase_began = 0.0
-        self._fault_count = 0
-        self._running: dict[str, anyio.CancelScope] = {}
-        self._reverted = anyio.Event()
+        self._leases = Leases(self.emit, history.sync, self._enter)
         self._closing = anyio.Event()
         self._target: Target
         self._tasks: TaskGroup
@@ -74,7 +73,7 @@ class Session:
         """
         self._emit_run()
         async with AsyncExitStack() as stack:
-            stack.callback(self._cut_short)
+            stack.callback(self._leases.cut_short)
             target = self._target = await self._open_target(stack)
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(self._tasks.cancel_scope.cancel)
@@ -93,7 +92,7 @@ class Session:
             await anyio.sleep(self.plan.arguments.seconds.warmup)
             task_status.started()
             await self._closing.wait()
-            await self.revert()
+            await self._leases.revert()
             self._enter("end")
 
     def close(self) -> None:
@@ -108,9 +107,9 @@ class Session:
         only a failed objective counts.
         """
         seconds = self.plan.arguments.seconds
-        if self._running:
+        if self._leases.held:
             return self._verdict() is not Verdict.FAIL
-        if self._fault_count == 0:
+        if self._leases.count == 0:
             if self._phase != "baseline":
                 self._enter("baseline")
             await self._measured(seconds.baseline)
@@ -119,71 +118,15 @@ class Session:
         return self._verdict() is Verdict.PASS
 
     async def inject(self, name: str, arguments: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Hold a fault for ``seconds`` and revert it, whatever happens meanwhile; return its true interval.
-
-        :raises FaultError: if it was not in force; nothing was tested then
-        :raises DocumentError: if there is no such fault, or its arguments do not fit
-        """
-        fault = create_fault(name, arguments)
-        self._fault_count += 1
-        lease = f"{name}-{self._fault_count}"
-        about: dict[str, Any] = {
-            "id": lease,
-            "fault": name,
-            "model": str(arguments.get("model", "")),
-            "arguments": arguments,
-        }
-        self.emit("fault", event="intent", reason="", seconds=seconds, **about)
-        self.history.sync()
-        context = FaultContext(self._target, sub_seed(self.plan.seed, lease), self._start_traffic)
-        self._enter("fault")
-        began = time.monotonic()
-        try:
-            with anyio.CancelScope() as scope:
-                self._running[lease] = scope
-                await self._hold(fault, context, seconds, about)
-        finally:
-            self._running.pop(lease, None)
-            self._enter("recovery")
-            self._reverted.set()
-            self._reverted = anyio.Event()
-        return {"id": lease, "seconds": time.monotonic() - began, "cut_short": scope.cancelled_caught}
+        """Hold a fault for ``seconds`` and revert it, as :meth:`chaos.session.leases.Leases.hold` says."""
+        return await self._leases.hold(name, arguments, seconds, self._fault_context)
 
     async def revert(self) -> int:
-        """Cut short every fault in force, wait until it is reverted, and say how many there were."""
-        count = len(self._running)
-        self._cut_short()
-        while self._running:
-            await self._reverted.wait()
-        return count
+        """Revert every fault in force; return how many there were."""
+        return await self._leases.revert()
 
-    async def _hold(self, fault: Fault, context: FaultContext, seconds: float, about: dict[str, Any]) -> None:
-        reason = "as planned"
-        try:
-            with anyio.fail_after(OPEN_SECONDS):
-                await fault.inject(context)
-            self.emit("fault", event="injected", reason="", **about)
-            await fault.hold(seconds)
-        except (ChaosError, TimeoutError) as error:
-            reason = str(error) or f"not in force within {OPEN_SECONDS:g} s"
-            self.emit("fault", event="failed", reason=reason, **about)
-            raise FaultError(reason) from error
-        except anyio.get_cancelled_exc_class():
-            reason = "cut short"
-            raise
-        finally:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS) as waited:
-                await fault.revert()
-            if waited.cancelled_caught:
-                self.emit(
-                    "problem", text=f"fault {about['id']}: revert did not end within {CLOSE_SECONDS:g} s"
-                )
-            else:
-                self.emit("fault", event="reverted", reason=reason, **about)
-
-    def _cut_short(self) -> None:
-        for scope in self._running.values():
-            scope.cancel()
+    def _fault_context(self, lease: str) -> FaultContext:
+        return FaultContext(self._target, sub_seed(self.plan.seed, lease), self._start_traffic)
 
     def _verdict(self) -> Verdict:
         """Of the objectives in the phases that have begun; the history so far decides."""
@@ -272,10 +215,8 @@ class Session:
         for probe, index, watch in self._guards:
             entry = frame["streams"].get(probe)
             burn = watch.feed(entry, frame["at"]) if entry is not None else None
-            in_force = any(not scope.cancel_called for scope in self._running.values())
-            if burn is not None and in_force:
+            if burn is not None and self._leases.cut_short():
                 self.emit("guard", probe=probe, guard=index, burn=burn, n=watch.n)
-                self._cut_short()
 
     async def _watch_resources(self, target: Processes) -> None:
         sampler = ResourceSampler()

@@ -1,0 +1,57 @@
+"""What ``chaos`` knows of us: discovery, extensions, sub-commands."""
+
+from __future__ import annotations
+
+import json
+
+from tests.conftest import ChaosCommand
+
+
+def test_discovery_lists_our_activities(chaos: ChaosCommand) -> None:
+    ended = chaos("discover", "--no-install", "chaostoolkit-serving")
+
+    assert ended.exit_code == 0, ended.output
+    found = json.loads((chaos.directory / "discovery.json").read_text())
+    activities = {(entry["type"], entry["name"]): entry for entry in found["activities"]}
+    assert set(activities) == {
+        ("action", "handler_dos"),
+        ("action", "revert_faults"),
+        ("probe", "objectives_hold"),
+    }
+    arguments = {argument["name"] for argument in activities["action", "handler_dos"]["arguments"]}
+    assert arguments == {"model", "mode", "intensity", "seconds"}
+
+
+def test_the_extension_is_listed(chaos: ChaosCommand) -> None:
+    assert "chaostoolkit-serving" in chaos("info", "extensions").output
+
+
+def test_help_lists_our_commands_and_none_is_broken(chaos: ChaosCommand) -> None:
+    output = chaos("--help").output
+
+    assert "lint" in output
+    assert "report" in output
+    assert "†" not in output
+
+
+def test_lint_counts_and_a_clean_file_is_clean(chaos: ChaosCommand) -> None:
+    name = chaos.write()
+
+    assert chaos("lint", name, "victim.json").exit_code == 0
+    chaos.write_probe(timeout=-1)
+    ended = chaos("lint", name, "victim.json")
+    assert ended.exit_code == 1
+    assert "timeout" in ended.output
+
+
+def test_a_report_is_made_again_from_the_history_alone(chaos: ChaosCommand) -> None:
+    ran = chaos("run", chaos.write())
+    before = ran.summary
+    for path in ran.run_directory.iterdir():
+        if path.name != "history.jsonl":
+            path.unlink()
+    again = chaos("report", str(ran.run_directory))
+
+    assert again.exit_code == 0, again.output
+    assert again.summary == before
+    assert (ran.run_directory / "report.html").exists()
