@@ -151,7 +151,7 @@ class ChaosCommand:
         return subprocess.Popen(
             [CHAOS, "--no-version-check", "--no-log-file", *arguments],
             cwd=self.directory,
-            env={**os.environ, MARK: self.mark, "PYTHONPATH": str(self.directory), **environment},
+            env={**os.environ, MARK: self.mark, "PYTHONPATH": str(self.directory)} | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

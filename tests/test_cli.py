@@ -2,24 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
 from tests.conftest import ChaosCommand
-
-
-def test_discovery_lists_our_activities(chaos: ChaosCommand) -> None:
-    ended = chaos("discover", "--no-install", "chaostoolkit-serving")
-
-    assert ended.exit_code == 0, ended.output
-    found = json.loads((chaos.directory / "discovery.json").read_text())
-    activities = {(entry["type"], entry["name"]): entry for entry in found["activities"]}
-    assert set(activities) == {
-        ("action", "handler_dos"),
-        ("action", "revert_faults"),
-        ("probe", "objectives_hold"),
-    }
-    arguments = {argument["name"] for argument in activities["action", "handler_dos"]["arguments"]}
-    assert arguments == {"model", "mode", "intensity", "seconds"}
 
 
 def test_the_extension_is_listed(chaos: ChaosCommand) -> None:
