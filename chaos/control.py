@@ -57,18 +57,18 @@ def before_experiment_control(
         if findings:
             raise ChaosError("; ".join(str(finding) for finding in findings))
         plan = make_plan(arguments, context["title"], source, sys.argv[1:])
+        logger.info(
+            f"Run {plan.run_id}: target {redacted(plan.arguments.target)}, seed {plan.seed}, in {plan.directory}"
+        )
+        if _handler is not None:
+            _handler.directory = plan.directory
         _listen()
-        edge = open_edge(plan)
+        open_edge(plan)
     except ChaosError as error:
         raise InterruptExecution(str(error)) from None
     except Exception as error:
         logger.debug("opening the session failed", exc_info=True)
         raise InterruptExecution(f"internal error, please report it: {error!r}") from None
-    logger.info(
-        f"Run {plan.run_id}: target {redacted(plan.arguments.target)}, seed {plan.seed}, in {plan.directory}"
-    )
-    if _handler is not None:
-        _handler.directory = edge.plan.directory
 
 
 def after_experiment_control(context: Experiment, state: Journal, **_arguments: Any) -> None:

@@ -38,12 +38,20 @@ HISTORY = "history.jsonl"
 
 
 class HistoryWriter:
-    """Appends events; each line reaches the operating system at once, so a killed harness loses none."""
+    """Appends events; each line reaches the operating system at once, so a killed harness loses none.
+
+    :raises RunDirectoryError: if the directory cannot be made or written to
+    """
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self._file: IO[bytes] = (directory / HISTORY).open("ab", buffering=0)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._file: IO[bytes] = (directory / HISTORY).open("ab", buffering=0)
+        except OSError as error:
+            raise RunDirectoryError(
+                f"run directory {directory}: {error.strerror} (choose another place with --var reports=…)"
+            ) from None
 
     def append(self, kind: str, at: float | None = None, **values: object) -> Event:
         """Write one event, at the given instant or now, and return it."""

@@ -63,7 +63,7 @@ class RunDirectoryHandler(RunEventHandler):  # type: ignore[misc]
 
     def finish(self, journal: Journal) -> None:
         """Called last of all, after a crash too."""
-        if self.directory is None:
+        if self.directory is None or not self.directory.is_dir():
             return
         make_json_safe(journal)
         text = json.dumps(journal, indent=2, ensure_ascii=False, default=self._encode)

@@ -163,6 +163,16 @@ def test_what_only_a_run_finds(chaos: ChaosCommand, change: Change, told: str) -
     assert "Traceback" not in ended.output
 
 
+def test_a_run_directory_that_cannot_be_made(chaos: ChaosCommand) -> None:
+    (chaos.directory / "reports").write_text("a file")
+    ended = chaos("run", chaos.write())
+
+    assert ended.exit_code == 1
+    assert "reports" in ended.output
+    assert "internal error" not in ended.output
+    assert "Traceback" not in ended.output
+
+
 def test_a_defect_asked_of_a_target_that_has_none(chaos: ChaosCommand) -> None:
     def change(experiment: dict[str, Any]) -> None:
         arguments(experiment).update(target="torchserve+http://127.0.0.1:1", defect="shared_queue")

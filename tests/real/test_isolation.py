@@ -58,7 +58,9 @@ def test_a_truthful_verdict(server_url: str, mode: str, tmp_path: Path) -> None:
 
     assert (ended.returncode == 0) == (summary["verdict"] == "pass"), ended.stderr
     assert "Traceback" not in ended.stderr
-    measured = {entry["phase"]: entry["n"] for entry in summary["objectives"] if entry["objective"] == "availability"}
+    measured = {
+        entry["phase"]: entry["n"] for entry in summary["objectives"] if entry["objective"] == "availability"
+    }
     assert all(measured[phase] > 0 for phase in ("baseline", "fault", "recovery"))
     (fault,) = summary["faults"]
     assert fault["injected"] is not None

@@ -1,0 +1,127 @@
+"""The fault says so when it was not in force: against a real server, with a real traffic worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import pytest
+from aiohttp import web
+
+from chaos.errors import DocumentError
+from chaos.faults.base import FaultContext, FaultError, create_fault
+from chaos.faults.handler_dos import MODES, HandlerDos
+from chaos.targets.testing import FakeTarget
+from chaos.traffic.running import RunningTraffic, run_traffic
+from chaos.traffic.spec import WorkerSpec
+
+
+class Rig:
+    """A server that answers with one status after a while, and what a fault is given."""
+
+    def __init__(self, status: int, seconds: float) -> None:
+        self.status, self.seconds = status, seconds
+        self.requests = 0
+        self.workers: list[int] = []
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.requests += 1
+        await anyio.sleep(self.seconds)
+        return web.Response(status=self.status)
+
+    def report(self, event: str, pid: int, _reason: str) -> None:
+        if event == "started":
+            self.workers.append(pid)
+
+
+async def serve(rig: Rig, body: Callable[[FaultContext], Awaitable[None]]) -> None:
+    """Run the server and hand a fault's context to the body."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", rig.handle)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+
+                async def traffic(spec: WorkerSpec) -> RunningTraffic:
+                    running: RunningTraffic = await tasks.start(
+                        run_traffic, spec, lambda _: None, rig.report, 0.2
+                    )
+                    return running
+
+                await body(FaultContext(FakeTarget(address=f"http://127.0.0.1:{port}"), 1, traffic))
+    finally:
+        await runner.cleanup()
+
+
+def strike(rig: Rig, mode: str, seconds: float = 0.5, while_held: Callable[[], None] | None = None) -> None:
+    """Inject, hold and revert."""
+
+    async def body(context: FaultContext) -> None:
+        fault = HandlerDos(model="hostile", mode=mode, intensity=3)
+        try:
+            await fault.inject(context)
+            if while_held is not None:
+                while_held()
+            await fault.hold(seconds)
+        finally:
+            await fault.revert()
+            await fault.revert()
+
+    try:
+        anyio.run(serve, rig, body)
+    except* FaultError as group:
+        raise group.exceptions[0] from None
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "seconds"),
+    [("occupy", 200, 0.1), ("burn", 200, 60.0), ("huge", 200, 0.0), ("crash", 500, 0.0)],
+)
+def test_in_force_by_its_effect(mode: str, status: int, seconds: float) -> None:
+    rig = Rig(status, seconds)
+    strike(rig, mode)
+
+    assert rig.requests >= 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "status"),
+    [("occupy", 404), ("crash", 404)],
+)
+def test_a_model_that_is_not_there_is_not_struck(mode: str, status: int) -> None:
+    with pytest.raises(FaultError, match=f"not injected.*'{MODES[mode].package}'"):
+        strike(Rig(status, 0.0), mode)
+
+
+def test_a_handler_that_survives_a_crash_was_not_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaos.faults.handler_dos.IN_FORCE_SECONDS", 1.0)
+    with pytest.raises(FaultError, match="not injected"):
+        strike(Rig(200, 0.0), "crash")
+
+
+def test_a_traffic_worker_that_is_killed_is_found_out() -> None:
+    rig = Rig(200, 0.05)
+    with pytest.raises(FaultError, match="worker died"):
+        strike(rig, "occupy", seconds=20.0, while_held=lambda: os.kill(rig.workers[0], signal.SIGKILL))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("handler_doss", {}, "did you mean 'handler_dos'"),
+        ("handler_dos", {"model": "m", "mode": "ocupy"}, "mode"),
+        ("handler_dos", {"model": "m", "intensity": 0}, "intensity"),
+        ("handler_dos", {"model": "m", "intensty": 1}, "intensty"),
+    ],
+)
+def test_what_does_not_fit_is_one_clear_error(name: str, arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(DocumentError, match=told):
+        create_fault(name, arguments)
