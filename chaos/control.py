@@ -23,7 +23,7 @@ from chaostoolkit import encoder
 from chaos.errors import ChaosError
 from chaos.journal import RunDirectoryHandler, doubts, make_json_safe
 from chaos.lint import lint_file
-from chaos.session.edge import GRACEFULLY, current, open_edge, release
+from chaos.session.edge import GRACEFULLY, UNGRACEFULLY, current, open_edge, release
 from chaos.session.plan import make_plan
 from chaos.sla.results import Verdict
 from chaos.targets.options import redacted
@@ -112,12 +112,20 @@ def _listen() -> None:
     """Have signals that ask for the end interrupt the experiment, inside a python activity too.
 
     Chaos Toolkit's own handler of SIGTERM raises an exception that a python activity turns into a mere
-    failure; SIGHUP and SIGQUIT it does not handle at all.
+    failure; SIGHUP and SIGQUIT it does not handle at all; and it waits for background activities before it
+    plays the rollbacks, so faults are cut short here.
     """
 
     def leave(number: int, _frame: FrameType | None) -> None:
+        edge = current()
+        if edge is not None:
+            edge.cut_short()
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         logger.warning(f"Caught {signal.Signals(number).name}, ending the experiment")
-        raise SystemExit(GRACEFULLY)
+        raise SystemExit(UNGRACEFULLY if number == signal.SIGUSR2 else GRACEFULLY)
 
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, leave)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"):
+        number = signal.Signals[name]
+        if signal.getsignal(number) is not signal.SIG_IGN:  # such as SIGINT of a job in the background
+            signal.signal(number, leave)

@@ -177,7 +177,6 @@ ARGUMENTS = "controls/0/provider/arguments"
         ("method/0", "strike", "method.0", "has to be an activity"),
         ("method/0/name", ..., "method.0", "has no name"),
         ("method/0/name", "holds", "method.0.name", "a second activity is named 'holds'"),
-        ("method/0/background", True, "method.0.background", "take 'background' out"),
         ("method/0/provider/module", "chaos.acts", "method.0.provider.module", "cannot be imported"),
         ("method/0/provider/module", ..., "method.0.provider.module", "names no module"),
         ("method/0/provider/func", "handler_doz", "method.0.provider.func", "did you mean 'handler_dos'?"),

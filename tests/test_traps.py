@@ -235,6 +235,33 @@ def test_a_signal_in_an_activity_ends_the_run_and_rolls_back(
     assert "Traceback" not in ended.output
 
 
+def test_sigterm_does_not_wait_for_a_fault_in_the_background(mine: ChaosCommand) -> None:
+    def change(experiment: dict[str, Any]) -> None:
+        experiment["method"][0]["background"] = True
+        experiment["method"][0]["provider"]["arguments"]["seconds"] = 300.0
+        experiment["method"].append(activity("wait", arguments={"seconds": 300.0}))
+
+    process = mine.start("run", mine.write(change))
+    mine.await_phase(process, "fault")
+    process.terminate()
+    ended = mine.end(process, seconds=60.0)
+
+    assert ended.exit_code == 1
+    assert ended.rolled_back
+    assert ended.summary["faults"][0]["reverted"] is not None
+
+
+def test_sigusr2_skips_the_rollbacks_but_not_the_revert(chaos: ChaosCommand) -> None:
+    process = chaos.start("run", chaos.write(_long_fault))
+    chaos.await_phase(process, "fault")
+    process.send_signal(signal.SIGUSR2)
+    ended = chaos.end(process)
+
+    assert ended.exit_code == 1
+    assert not ended.rolled_back
+    assert ended.summary["faults"][0]["reverted"] is not None
+
+
 @pytest.mark.parametrize("phase", ["warmup", "baseline", "recovery"])
 def test_sigterm_in_any_phase_leaves_nothing(chaos: ChaosCommand, phase: str) -> None:
     process = chaos.start("run", chaos.write(_slow_phases))

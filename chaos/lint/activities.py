@@ -84,9 +84,6 @@ def check_activities(found: list[Activity], variables: Variables, report: Report
             _check_python(activity, variables, report)
         if activity.part == "hypothesis":
             _check_tolerance(activity, report)
-        if activity.ours and activity.value.get("background"):
-            problem = "runs in the background, where Chaos Toolkit loses its failure"
-            report.error(f"{activity.field}.background", problem, "take 'background' out")
     for activity, name in zip(declared, names, strict=True):
         if Counter(names)[name] > 1 and names.index(name) != declared.index(activity):
             problem = f"a second activity is named '{name}'"

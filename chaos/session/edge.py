@@ -26,13 +26,16 @@ from chaos.reporting.write import write_reports
 from chaos.session.plan import Plan
 from chaos.session.run import Session
 
-__all__ = ["GRACEFULLY", "Edge", "current", "open_edge", "release", "session_needed"]
+__all__ = ["GRACEFULLY", "UNGRACEFULLY", "Edge", "current", "open_edge", "release", "session_needed"]
 
 FINISH_SECONDS = 90.0
 """The longest that drains, deadlines and reverts may take together at the end."""
 
 GRACEFULLY = 20
 """The exit code by which Chaos Toolkit knows an interruption that still plays the rollbacks."""
+
+UNGRACEFULLY = 30
+"""The one by which it knows an interruption that skips them; faults are reverted all the same."""
 
 Result = TypeVar("Result")
 
@@ -74,6 +77,11 @@ class Edge:
         except BaseException:
             future.cancel()
             raise
+
+    def cut_short(self) -> None:
+        """Have every fault in force reverted, and do not wait for it. May be called from a signal handler."""
+        if self._serving is not None and not self._serving.done():
+            self._portal.start_task_soon(self._session.revert)
 
     @property
     def session(self) -> Session:
