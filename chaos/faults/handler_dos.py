@@ -72,7 +72,7 @@ class HandlerDos:
     async def inject(self, context: FaultContext) -> None:
         """Start the hostile requests; return when one is in the handler or has shown its effect."""
         stream = self._stream(context)
-        spec = WorkerSpec(worker=f"fault:{stream.name}", streams=(stream,), nice=0)
+        spec = WorkerSpec(worker=f"fault:{stream.name}", streams=(stream,), measures=False)
         self._traffic = await context.traffic(spec)
         with anyio.move_on_after(IN_FORCE_SECONDS):
             await self._traffic.meter.until(lambda: self._busy() or self._effects() > 0 or self._refused())

@@ -18,6 +18,9 @@ __all__ = ["ask_priority", "die_with_parent", "raise_descriptor_limit", "tune_co
 
 _PR_SET_PDEATHSIG = 1
 
+MEASURING = -10
+NICEST = 19
+
 
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent dies (Linux).
@@ -30,10 +33,19 @@ def die_with_parent() -> None:
             raise OSError(ctypes.get_errno(), "cannot ask to die with the parent (prctl)")
 
 
-def ask_priority(nice: int) -> None:
-    """Ask for this niceness; most users may not go below 0, and then keep what they have."""
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, nice)
+def ask_priority(measures: bool) -> None:
+    """Ask to run before others (most users may not, and keep what they have), or only when they leave the CPU.
+
+    A niceness would not do for the latter: Linux lets even the nicest finish its slice of some milliseconds
+    before whoever wakes up; a process of the class SCHED_IDLE makes way at once.
+    """
+    if measures:
+        with contextlib.suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, MEASURING)
+    elif hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.setpriority(os.PRIO_PROCESS, 0, NICEST)
 
 
 def raise_descriptor_limit() -> None:

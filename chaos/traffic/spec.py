@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from typing import Any, Literal
 
@@ -116,8 +116,9 @@ class WorkerSpec:
     streams: tuple[Stream, ...]
     frame_seconds: float = 0.1
     null_rate: float = 0.0
-    nice: int = field(default=-10)
-    """Priority to ask for, so that who measures is not starved by who is measured; ignored without the right."""
+    measures: bool = True
+    """Whether its latencies are evidence: it is then given the CPU before others, where that is allowed. One that
+    only puts load on a target gets what the others leave, so that it is no fault of its own."""
 
     def to_json(self) -> str:
         """One line of JSON; bodies are base64."""

@@ -45,7 +45,7 @@ async def _serve() -> int:
         commands = await _open_stdin()
         spec = _read_spec(await commands.readline())
         environment.raise_descriptor_limit()
-        environment.ask_priority(spec.nice)
+        environment.ask_priority(spec.measures)
         await _Worker(spec, frames).run(commands)
     except* (ChaosError, ValueError) as group:
         problem = "; ".join(_messages(group))
@@ -88,8 +88,8 @@ def _check_spec(spec: WorkerSpec) -> None:
         raise ValueError(f"frame_seconds is {spec.frame_seconds!r} (0.005 to 0.1)")
     if not 0 <= spec.null_rate <= 10_000:
         raise ValueError(f"null_rate is {spec.null_rate!r} (0 to 10000 requests a second)")
-    if not -20 <= spec.nice <= 19 or spec.nice != int(spec.nice):
-        raise ValueError(f"nice is {spec.nice!r} (a whole number from -20 to 19)")
+    if not isinstance(spec.measures, bool):
+        raise ValueError(f"measures is {spec.measures!r} (true or false)")
 
 
 class _Worker:

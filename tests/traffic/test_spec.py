@@ -41,7 +41,7 @@ specs = st.builds(
     streams=st.lists(streams, max_size=4).map(tuple),
     frame_seconds=numbers,
     null_rate=numbers,
-    nice=st.integers(),
+    measures=st.booleans(),
 )
 
 

@@ -147,7 +147,7 @@ def test_a_slow_reader_gets_fewer_frames_and_loses_nothing() -> None:
         (replace(SPEC, streams=(replace(STREAM, request=HttpRequest("x")),)).to_json(), "url"),
         (replace(SPEC, streams=(replace(STREAM, timeout="soon"),)).to_json(), "stream 's'"),  # type: ignore[arg-type]
         (replace(SPEC, frame_seconds="often").to_json(), "worker spec"),  # type: ignore[arg-type]
-        (replace(SPEC, nice="very").to_json(), "worker spec"),  # type: ignore[arg-type]
+        (replace(SPEC, measures="very").to_json(), "measures"),  # type: ignore[arg-type]
         (replace(SPEC, streams=(replace(STREAM, arrivals=Arrivals("constant")),)).to_json(), "rate"),
         (replace(SPEC, streams=(replace(STREAM, seed=-1),)).to_json(), "stream 's'"),
     ],
