@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -123,6 +124,12 @@ class Ended:
         return (self.directory / "rolled-back").exists()
 
 
+def _heed_signals() -> None:
+    """Whoever runs the tests may ignore some (nohup, a job in the background), and that would be inherited."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @dataclass
 class ChaosCommand:
     """Runs ``chaos`` in a directory of its own; every process it starts inherits a mark by which it is found."""
@@ -157,6 +164,7 @@ class ChaosCommand:
             stderr=subprocess.STDOUT,
             text=True,
             process_group=0,
+            preexec_fn=_heed_signals,
         )
 
     def end(self, process: subprocess.Popen[str], seconds: float = 90.0) -> Ended:

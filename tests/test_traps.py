@@ -235,6 +235,17 @@ def test_a_signal_in_an_activity_ends_the_run_and_rolls_back(
     assert "Traceback" not in ended.output
 
 
+def test_a_signal_that_is_ignored_stays_so(chaos: ChaosCommand) -> None:
+    (chaos.directory / "sitecustomize.py").write_text(
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    )
+    process = chaos.start("run", chaos.write())  # as `nohup chaos run` does
+    chaos.await_phase(process, "fault")
+    process.send_signal(signal.SIGHUP)
+
+    assert chaos.end(process).exit_code == 0
+
+
 def test_sigterm_does_not_wait_for_a_fault_in_the_background(mine: ChaosCommand) -> None:
     def change(experiment: dict[str, Any]) -> None:
         experiment["method"][0]["background"] = True
