@@ -222,3 +222,34 @@ def chaos(tmp_path: Path) -> Iterator[ChaosCommand]:
     for process in command._marked():
         process.kill()
     assert left == []
+
+
+USER_MODULE = """
+import threading, time
+from chaoslib.exceptions import InterruptExecution
+
+def boom(): raise RuntimeError("the fault could not be injected")
+def interrupt(): raise InterruptExecution("stop")
+async def later(): return True
+def awaitable(): return later()
+def none(): return None
+def die_in_background(): raise SystemExit("lost")
+def wait(seconds: float = 30.0): time.sleep(seconds)
+_calls = []
+def flaky():
+    _calls.append(1)
+    return not 3 <= len(_calls) <= 5
+"""
+
+
+def activity(func: str, **more: Any) -> dict[str, Any]:
+    """An activity of the user's own module."""
+    provider = {"type": "python", "module": "mine", "func": func, "arguments": more.pop("arguments", {})}
+    return {"type": more.pop("type", "action"), "name": func, "provider": provider, **more}
+
+
+@pytest.fixture
+def mine(chaos: ChaosCommand) -> ChaosCommand:
+    """``chaos`` with a module of the user's on the path."""
+    (chaos.directory / "mine.py").write_text(USER_MODULE)
+    return chaos

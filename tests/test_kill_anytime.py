@@ -36,8 +36,5 @@ def test_nothing_is_left(chaos: ChaosCommand, seed: int) -> None:
         assert "Traceback" not in reported.output
         if (directory / "history.jsonl").stat().st_size:
             assert reported.exit_code == 0, reported.output
-            assert (
-                ended.exit_code == 0
-                or "verdict: pass" not in reported.output
-                or "Verdict: pass" in ended.output
-            )
+            # A SIGKILL after the last event was written takes nothing from the verdict.
+            assert ended.exit_code != 0 or "verdict: pass" in reported.output

@@ -21,9 +21,9 @@ from chaos.embedded.control_link import ControlLink
 from chaos.embedded.defects import parse_defects
 from chaos.embedded.front import Front
 from chaos.embedded.http import Connection
-from chaos.embedded.lifeline import die_with_parent, watch_pipe
 from chaos.embedded.proxy import Proxy
 from chaos.embedded.replica import BODY_LIMIT
+from chaos.lifeline import die_with_parent, watch_pipe
 
 __all__ = ["main"]
 

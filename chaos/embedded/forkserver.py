@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy  # noqa: F401  # warmed before the first fork
 
-from chaos.embedded.lifeline import die_with_parent, watch_pipe
 from chaos.embedded.replica import ReplicaSpec, run_replica, write_line
+from chaos.lifeline import die_with_parent, watch_pipe
 
 __all__ = ["main"]
 

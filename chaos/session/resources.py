@@ -48,7 +48,7 @@ class ResourceSampler:
             seconds[key] = times.user + times.system
         used = sum(value - self._seconds.get(key, value) for key, value in seconds.items())
         elapsed, self._read_at, self._seconds = now - self._read_at, now, seconds
-        return Resources(processes, max(used, 0.0) / elapsed if elapsed > 0 else 0.0, rss, fds, threads)
+        return Resources(processes, used / elapsed if elapsed > 0 else 0.0, rss, fds, threads)
 
 
 def _trees(roots: Iterable[int]) -> list[psutil.Process]:

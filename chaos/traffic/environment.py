@@ -1,36 +1,20 @@
 """What a worker process asks of its operating system and interpreter before it measures anything.
 
-All but the first are wishes: a worker without the rights to them measures with more noise, and the
+All of these are wishes: a worker without the rights to them measures with more noise, and the
 null probe shows how much.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import resource
-import signal
-import sys
 
-__all__ = ["ask_priority", "die_with_parent", "raise_descriptor_limit", "tune_collector"]
-
-_PR_SET_PDEATHSIG = 1
+__all__ = ["ask_priority", "raise_descriptor_limit", "tune_collector"]
 
 MEASURING = -10
 NICEST = 19
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies (Linux).
-
-    A parent that died before this call, and other systems, are seen at the end of file on stdin.
-    """
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "cannot ask to die with the parent (prctl)")
 
 
 def ask_priority(measures: bool) -> None:

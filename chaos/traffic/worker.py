@@ -19,6 +19,7 @@ from typing import Any
 import uvloop
 
 from chaos.errors import ChaosError
+from chaos.lifeline import die_with_parent
 from chaos.traffic import environment
 from chaos.traffic.frames import FrameWriter
 from chaos.traffic.null import NULL, echo_server, null_stream
@@ -32,7 +33,7 @@ _LONGEST_LINE = 256 * 1024 * 1024
 
 def main() -> int:
     """Run until told to stop; the exit code."""
-    environment.die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return int(uvloop.run(_serve()))
 

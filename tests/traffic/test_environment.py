@@ -53,7 +53,7 @@ def test_what_was_imported_is_not_collected_again() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's promise is Linux's")
 def test_it_dies_with_its_parent() -> None:
     child = (
-        "from chaos.traffic import environment; environment.die_with_parent()\n"
+        "from chaos.lifeline import die_with_parent; die_with_parent()\n"
         "import time; print('on', flush=True); time.sleep(60)"
     )
     code = (

@@ -17,14 +17,18 @@ __all__ = ["die_with_parent", "watch_pipe"]
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends. Call it first thing after the start.
+def die_with_parent(parent: int | None = None) -> None:
+    """Have the kernel kill this process when its parent ends (Linux). Call it first thing after the start.
 
-    :param parent: the parent's process id; if it is gone already, this process ends here and now
+    :param parent: the parent's process id, where it is known; if it is gone already, this process ends here and now.
+        Where it is not, a parent that was gone before is seen at the end of file on its pipe
+    :raises OSError: if the kernel refuses
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "cannot ask to die with the parent (prctl)")
+    if parent is not None and os.getppid() != parent:
         os._exit(1)
 
 
