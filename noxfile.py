@@ -41,8 +41,11 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """The isolation experiment over seeds, modes and defects: false-alarm and detection rate."""
-    session.run(PYTHON, "-m", "benchmarks.isolation", *session.posargs)
+    """Each experiment over seeds and its defects: false alarms and misses; and a hundred kills of the harness."""
+    for name in ("isolation", "appproxy_disconnect", "oom", "duplicate_scale"):
+        vary = ["--vary", "mode=occupy,burn,crash,huge", "--cross"] if name == "isolation" else []
+        session.run(PYTHON, "-m", "benchmarks.campaign", f"experiments/{name}.json", *vary, *session.posargs)
+    session.run(PYTHON, "-m", "pytest", "tests/test_recovery.py", env={"CHAOS_KILLS": "100"})
 
 
 @nox.session
@@ -55,9 +58,10 @@ def real(session: nox.Session) -> None:
 
 
 @nox.session
-def bench(session: nox.Session) -> None:
-    """Our traffic client beside wrk and hey, in one run."""
-    session.run(PYTHON, "-m", "benchmarks.traffic", *session.posargs)
+@nox.parametrize("what", ["traffic", "proxy"], ids=["traffic", "proxy"])
+def bench(session: nox.Session, what: str) -> None:
+    """Our traffic client beside wrk and hey; our fault proxy beside HAProxy: each in one run."""
+    session.run(PYTHON, "-m", f"benchmarks.{what}", *session.posargs)
 
 
 @nox.session

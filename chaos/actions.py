@@ -6,22 +6,17 @@ from typing import Any
 
 from chaos.session.edge import current, session_needed
 
-__all__ = ["handler_dos", "revert_faults"]
+__all__ = ["inject", "revert_faults"]
 
 
-def handler_dos(
-    model: str, mode: str = "occupy", intensity: int = 8, seconds: float = 12.0
-) -> dict[str, Any]:
-    """Deny service to one model through its own handler, for ``seconds``, and revert it.
+def inject(fault: str, seconds: float = 12.0, **arguments: Any) -> dict[str, Any]:
+    """Inject a fault, hold it for ``seconds``, and revert it; the other arguments are the fault's own.
 
-    :param model: the hostile model, registered with the handler package of the mode
-    :param mode: ``occupy`` its workers, ``burn`` CPU, ``crash`` the workers again and again, or return ``huge`` bodies
-    :param intensity: hostile requests kept in flight
+    :param fault: its name in the entry-point group ``chaos.faults``, such as ``handler_dos`` or ``process``
     :return: ``{"id": str, "seconds": float, "cut_short": bool}``, the true length; cut short by an abort guard
     """
-    edge = session_needed("handler_dos")
-    arguments = {"model": model, "mode": mode, "intensity": intensity}
-    return edge.call(edge.session.inject, "handler_dos", arguments, float(seconds))
+    edge = session_needed("inject")
+    return edge.call(edge.session.inject, fault, arguments, float(seconds))
 
 
 def revert_faults() -> int:

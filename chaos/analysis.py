@@ -1,7 +1,7 @@
 """From a history to a summary: a pure function, so that an old run can be judged and reported again.
 
-A pass has to be earned: the run went to its end, a fault was in force, and every objective held. Whatever is
-missing for that makes it ``unknown``, whatever contradicts it a fail.
+A pass has to be earned: the run went to its end, a fault was in force, and every objective and check held. Whatever
+is missing for that makes it ``unknown``, whatever contradicts it a fail.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chaos.checks.judging import judge_checks
+from chaos.checks.results import CheckResult
 from chaos.history import Event
 from chaos.recording import PHASES, FaultInterval, Recording, record
 from chaos.sla.judge import judge
@@ -49,10 +51,16 @@ class Summary:
     seconds: float
     windows: tuple[Window, ...]
     objectives: tuple[ObjectiveResult, ...]
+    checks: tuple[CheckResult, ...]
     faults: tuple[FaultInterval, ...]
     noise: tuple[Noise, ...]
     guards: tuple[dict[str, Any], ...]
     problems: tuple[str, ...]
+
+    @property
+    def left(self) -> tuple[FaultInterval, ...]:
+        """The faults that could not be reverted, and may still be in force."""
+        return tuple(fault for fault in self.faults if fault.left)
 
 
 def analyse(events: list[Event]) -> Summary:
@@ -67,8 +75,12 @@ def analyse(events: list[Event]) -> Summary:
         for probe in recording.probes
         for result in judge(probe, recording.samples(probe), recording.windows, null, seed=int(run["seed"]))
     )
+    checks = judge_checks(events, recording)
     doubts = tuple(_doubts(recording))
-    verdict, reason = _conclusion(recording, objectives, doubts)
+    verdict, reason = _conclusion(recording, objectives, checks, doubts)
+    for told in _left(recording):
+        # Whatever else there is to say: whoever reads one sentence has to read this.
+        reason += "" if verdict is Verdict.UNKNOWN else f" {_capital(told).rstrip('.')}."
     return Summary(
         verdict=verdict,
         reason=reason,
@@ -84,6 +96,7 @@ def analyse(events: list[Event]) -> Summary:
         seconds=recording.last - run["at"],
         windows=recording.windows,
         objectives=objectives,
+        checks=checks,
         faults=recording.faults,
         noise=_noise(recording),
         guards=recording.guards,
@@ -93,12 +106,13 @@ def analyse(events: list[Event]) -> Summary:
 
 def _doubts(recording: Recording) -> Iterator[str]:
     """What keeps a run from being a pass even if all of its objectives held; the gravest first."""
+    yield from _left(recording)
     for fault in recording.faults:
         if fault.injected is None:
             yield f"{_named(fault)} was not injected, so the hypothesis was not tested{_because(fault)}"
         elif fault.id in recording.failed:
             yield f"{_named(fault)} was not in force as planned, so the hypothesis was not tested{_because(fault)}"
-        if fault.injected is not None and fault.reverted is None:
+        if fault.injected is not None and fault.reverted is None and not fault.left:
             yield f"{_named(fault)} was injected, and nothing says that it was reverted"
     if recording.end is None:
         yield "the run broke off: its history has no end"
@@ -110,8 +124,15 @@ def _doubts(recording: Recording) -> Iterator[str]:
         yield "no fault was injected, so the hypothesis was not tested"
 
 
+def _left(recording: Recording) -> Iterator[str]:
+    """The faults that could not be reverted, and what to do about each by hand."""
+    for fault in recording.faults:
+        if fault.left:
+            yield f"{_named(fault)} could not be reverted, and may still be in force: {fault.left}"
+
+
 def _named(fault: FaultInterval) -> str:
-    return f"fault {fault.id} ({fault.fault} on '{fault.model}')"
+    return f"fault {fault.id} ({fault.fault}" + (f" on '{fault.model}')" if fault.model else ")")
 
 
 def _because(fault: FaultInterval) -> str:
@@ -119,12 +140,16 @@ def _because(fault: FaultInterval) -> str:
 
 
 def _conclusion(
-    recording: Recording, objectives: tuple[ObjectiveResult, ...], doubts: tuple[str, ...]
+    recording: Recording,
+    objectives: tuple[ObjectiveResult, ...],
+    checks: tuple[CheckResult, ...],
+    doubts: tuple[str, ...],
 ) -> tuple[Verdict, str]:
     """The verdict on the run, and why, in a sentence a person would say."""
-    judged = worst(result.verdict for result in objectives)
+    # Checks stand beside objectives, and never in their place.
+    judged = worst([worst(result.verdict for result in objectives), *(result.verdict for result in checks)])
     if judged is Verdict.FAIL:
-        return judged, _said(objectives, Verdict.FAIL, "failed")
+        return judged, _said(objectives, checks, Verdict.FAIL)
     if recording.guards:
         guard = recording.guards[0]
         at = guard["at"] - recording.run["at"]
@@ -132,28 +157,47 @@ def _conclusion(
             f"A guard of '{guard['probe']}' stopped the fault after {quantity(at, 's')} of the run: "
             f"the error budget burned at {quantity(guard['burn'], '')} times the rate it allows."
         )
+    held = (
+        f"All {len(objectives)} objectives"
+        + (f" and {_count(len(checks), 'check')}" if checks else "")
+        + " held"
+    )
     if recording.end is not None and recording.end["deviated"] and judged is Verdict.PASS:
-        return Verdict.FAIL, "All objectives held, but Chaos Toolkit's own hypothesis deviated."
+        return Verdict.FAIL, f"{held}, but Chaos Toolkit's own hypothesis deviated."
     if doubts:
         return Verdict.UNKNOWN, f"{_capital(doubts[0]).rstrip('.')}."
     if judged is Verdict.UNKNOWN:
-        return judged, _said(objectives, Verdict.UNKNOWN, "could not be told")
-    return judged, f"All {len(objectives)} objectives held while {_what_ran(recording.faults)}."
+        return judged, _said(objectives, checks, Verdict.UNKNOWN)
+    return judged, f"{held} while {_what_ran(recording.faults)}."
 
 
-def _said(objectives: tuple[ObjectiveResult, ...], verdict: Verdict, how: str) -> str:
-    """The first result of that verdict, those in the fault before the others, and how many more there are."""
+def _said(objectives: tuple[ObjectiveResult, ...], checks: tuple[CheckResult, ...], verdict: Verdict) -> str:
+    """The first result of that verdict, and how many more there are.
+
+    Checks come first, as they say what went wrong and not only who felt it; then objectives in the fault.
+    """
+    how = "failed" if verdict is Verdict.FAIL else "could not be told"
+    told = [f"Check {check.name} {how}: {check.reason}." for check in checks if check.verdict is verdict]
     order = ("fault", "recovery", "baseline")
     found = sorted((r for r in objectives if r.verdict is verdict), key=lambda r: order.index(r.phase))
-    if not found:
+    if not told and not found:
         return "No probe has objectives, so nothing was judged."
-    first, more = found[0], len(found) - 1
-    when = {"fault": "during the fault", "recovery": "in the recovery", "baseline": "in the baseline"}[
-        first.phase
-    ]
-    why = measured(first) if verdict is Verdict.FAIL else first.reason
-    rest = f" {more} more {'objective' if more == 1 else 'objectives'} {how} too." if more else ""
-    return f"{_capital(first.objective)} of '{first.probe}' {how} {when}: {why}.{rest}"
+    more = [_count(len(told) - bool(told), "more check")] if len(told) > 1 else []
+    others = len(found) - (not told)
+    if others > 0:
+        more.append(_count(others, "objective" if told else "more objective"))
+    first = told[0] if told else _objective_said(found[0], how)
+    return first + (f" {' and '.join(more)} {how} too." if more else "")
+
+
+def _objective_said(result: ObjectiveResult, how: str) -> str:
+    when = {"fault": "during the fault", "recovery": "in the recovery", "baseline": "in the baseline"}
+    why = measured(result) if result.verdict is Verdict.FAIL else result.reason
+    return f"{_capital(result.objective)} of '{result.probe}' {how} {when[result.phase]}: {why}."
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _capital(text: str) -> str:
@@ -162,8 +206,14 @@ def _capital(text: str) -> str:
 
 
 def _what_ran(faults: tuple[FaultInterval, ...]) -> str:
-    """Such as ``handler_dos ran for 10.0 s``."""
-    return " and ".join(f"{fault.fault} ran for {fault.seconds or 0.0:.1f} s" for fault in faults)
+    """Such as ``handler_dos ran for 10.0 s``, or ``link ran 5 times for 15.1 s``."""
+    found: dict[str, list[float]] = {}
+    for fault in faults:
+        found.setdefault(fault.fault, []).append(fault.seconds or 0.0)
+    return " and ".join(
+        f"{name} ran {f'{len(held)} times ' if len(held) > 1 else ''}for {sum(held):.1f} s"
+        for name, held in found.items()
+    )
 
 
 def _noise(recording: Recording) -> tuple[Noise, ...]:

@@ -1,4 +1,4 @@
-"""Sub-commands of ``chaos``: ``lint`` and ``report``; and one line, not a traceback, for a broken document.
+"""Sub-commands of ``chaos``: ``lint``, ``report``, ``recover``, ``proxy``; one line, no traceback, for a broken document.
 
 Chaos Toolkit loads this module with its command line, before it reads an experiment.
 """
@@ -16,11 +16,15 @@ from chaoslib.exceptions import ChaosException
 
 from chaos.analysis import analyse
 from chaos.errors import ChaosError
+from chaos.faults.ledger import LedgerError, ledger_directory
+from chaos.faults.recover import Found, find
+from chaos.faults.recover import recover as revert_ledger
 from chaos.history import read_history
 from chaos.lint import lint_file
+from chaos.proxy.__main__ import main as serve_proxy
 from chaos.reporting.write import write_reports
 
-__all__ = ["lint", "report"]
+__all__ = ["lint", "proxy", "recover", "report"]
 
 
 @click.command()
@@ -54,6 +58,59 @@ def report(context: click.Context, directory: Path) -> None:
     click.echo(f"verdict: {summary.verdict.value}. {summary.reason}")
     for path in paths:
         click.echo(str(path))
+
+
+@click.command()
+@click.option("--list", "only_list", is_flag=True, help="Say what is in force, and revert nothing.")
+@click.option(
+    "--ledger", type=click.Path(path_type=Path), help="Directory of ledgers.  [default: the user's]"
+)
+@click.pass_context
+def recover(context: click.Context, only_list: bool, ledger: Path | None) -> None:
+    """Revert the faults that a run which ended badly has left in force, after a reboot too."""
+    directory = ledger or ledger_directory()
+    found = list(find(directory))
+    left = 0
+    for entry in found:
+        if isinstance(entry, LedgerError):
+            click.echo(f"error: {entry}", err=True)
+            left += 1
+        elif only_list or entry.alive:
+            _list(entry)
+        else:
+            left += _recover(entry)
+    if not found:
+        click.echo(f"{directory}: no ledger, so nothing is in force")
+    context.exit(1 if left else 0)
+
+
+def _list(found: Found) -> None:
+    state = found.state
+    about = f"its process {state.pid} lives: end it first, or wait" if found.alive else "ended"
+    click.echo(f"run {state.run} on {state.target} ({about}): {len(state.owed)} in force")
+    for lease in state.owed:
+        click.echo(f"  {lease.fault}: {'; '.join(lease.touches)} ({lease.status})")
+
+
+def _recover(found: Found) -> int:
+    """Revert one ledger and say how each went; how many are left."""
+    leases = revert_ledger(found.state.path)
+    if leases is None:
+        click.echo(f"run {found.state.run}: somebody else is at it; left alone")
+        return 0
+    click.echo(f"run {found.state.run} on {found.state.target}: {len(leases)} were in force")
+    for lease in leases:
+        mark = "NOT reverted" if lease.owed else "reverted"
+        click.echo(f"  {lease.fault}: {mark}: {lease.said}")
+    return sum(lease.owed for lease in leases)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def proxy(context: click.Context, arguments: tuple[str, ...]) -> None:
+    """Serve the fault proxy alone, with Toxiproxy's API: chaos proxy --api 127.0.0.1:8474."""
+    context.exit(serve_proxy(list(arguments)))
 
 
 def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

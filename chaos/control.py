@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import click
+from chaoslib import substitute
 from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import EventHandlerRegistry
 from chaoslib.types import Configuration, Experiment, Journal, Secrets
@@ -25,6 +26,7 @@ from chaos.journal import RunDirectoryHandler, doubts, make_json_safe
 from chaos.lint import lint_file
 from chaos.session.edge import GRACEFULLY, UNGRACEFULLY, current, open_edge, release
 from chaos.session.plan import make_plan
+from chaos.session.preview import PlannedFault, preview
 from chaos.sla.results import Verdict
 from chaos.targets.options import redacted
 
@@ -48,15 +50,17 @@ def before_experiment_control(
     """Check the experiment, open the target, start the probes; interrupt the run if any of that fails."""
     if _handler is not None:
         _handler.remember(context, configuration, secrets)
-    if context.get("dry") is not None and context["dry"].value != "pause":
-        logger.warning("Dry run: nothing is started, nothing is measured, there is no verdict")
-        return
     source = _source()
+    dry = context["dry"].value if context.get("dry") is not None else "pause"
     try:
         findings = [finding for finding in lint_file(source) if finding.severity == "error"] if source else []
         if findings:
             raise ChaosError("; ".join(str(finding) for finding in findings))
         plan = make_plan(arguments, context["title"], source, sys.argv[1:])
+        if dry != "pause":
+            logger.warning("Dry run: no fault is injected, nothing is measured, there is no verdict")
+            preview(plan, _faults(context, configuration, secrets), logger.info)
+            return
         logger.info(
             f"Run {plan.run_id}: target {redacted(plan.arguments.target)}, seed {plan.seed}, in {plan.directory}"
         )
@@ -100,6 +104,18 @@ def cleanup_control() -> None:
             "aborted", deviated=False, problems=["Chaos Toolkit broke off before the end of the experiment"]
         )
     release()
+
+
+def _faults(context: Experiment, configuration: Configuration, secrets: Secrets) -> list[PlannedFault]:
+    """The faults of an experiment's method, in order, with their variables replaced."""
+    found = []
+    for activity in context.get("method", []):
+        provider = activity.get("provider", {})
+        if (provider.get("module"), provider.get("func")) == ("chaos.actions", "inject"):
+            arguments = dict(substitute(provider.get("arguments", {}), configuration, secrets))
+            name, seconds = str(arguments.pop("fault", "")), float(arguments.pop("seconds", 12.0))
+            found.append(PlannedFault(name, arguments, seconds))
+    return found
 
 
 def _source() -> str:

@@ -3,13 +3,21 @@
 ``history.jsonl`` holds one JSON object a line; each has ``kind`` and ``at`` (monotonic clock of the
 machine, seconds). The kinds:
 
-- ``run``        ``run_id, seed, target, defects, title, experiment, version, wall, command, replay, probes,
-  phases`` (the planned seconds), first line
+- ``run``        ``run_id, seed, target, defects, title, experiment, version, wall, command, replay, probes`` (each
+  with ``via``, if it goes through a link), ``checks, phases`` (the planned seconds), first line
 - ``phase``      ``phase``: begins now; ``warmup``, ``baseline``, ``fault``, ``recovery``, ``end``
 - ``frame``      ``worker, streams``: as in :mod:`chaos.traffic.spec`
 - ``worker``     ``worker, pid, event`` (``started``, ``stopped``, ``died``)
-- ``fault``      ``id, fault, model, arguments, event`` (``intent``, ``injected``, ``reverted``, ``failed``),
-  ``reason``; with the intent ``seconds``, as planned
+- ``fault``      ``id, fault, model, arguments, event`` (``intent``, ``injected``, ``failed``, ``reverted``, or ``not
+  reverted``: then ``reason`` says what to do by hand), ``reason``; with the intent ``seconds``, as planned; with
+  ``injected`` what it ``touches``; with ``reverted`` what that ``did``
+- ``evidence``   ``lease`` (the fault's id), ``about``, and what the fault noted of it: an ``operation`` or a
+  ``round`` of duplicates, a death by ``oom``, the ``cpu`` that was burnt, …
+- ``state``      ``models`` (by name: ``desired, workers, pids, alive``; ``alive`` is null where processes were not
+  counted), ``strays`` (living replicas of no model), ``links`` (``name, model, up, since``; null where they were not
+  read), ``error``: what could not be read, the rest of the event holds
+- ``errors``     ``errors``: the target's own error history, at the end: ``model, type, by, pid, at, detail``
+- ``executions`` ``counted, total, models`` (number by name), ``repeated`` (the first: model, nonce, times), ``repeats``
 - ``resource``   ``processes, cpu`` (cores), ``rss`` (bytes), ``fds, threads`` of the target, where it is local
 - ``guard``      ``probe, guard`` (index), ``burn, n``: it tripped now
 - ``operation``  ``operation, model, outcome`` (``ok``, ``fail``, ``info``), ``start, end, detail``: control plane

@@ -33,15 +33,23 @@ HOSTILE = "fault:"
 
 @dataclass(frozen=True, slots=True)
 class FaultInterval:
-    """A fault as it truly was: instants of the monotonic clock; None while not (yet) reached."""
+    """A fault as it truly was: instants of the monotonic clock; None while not (yet) reached.
+
+    It was intended at ``begun``, and in force from ``injected`` to ``reverted``. ``touches`` is what it said it would
+    touch, ``did`` what was done to revert it, and ``left`` what to do by hand if it could not be reverted.
+    """
 
     id: str
     fault: str
     model: str
     arguments: dict[str, Any]
-    injected: float | None
-    reverted: float | None
-    reason: str
+    begun: float
+    injected: float | None = None
+    reverted: float | None = None
+    reason: str = ""
+    touches: tuple[str, ...] = ()
+    did: str = ""
+    left: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -61,6 +69,8 @@ class Recording:
     last: float
     """The instant of the last event."""
     probes: tuple[ProbeDocument, ...]
+    via: Mapping[str, str]
+    """By name of the probe: the link that its requests go through, where that is not the direct one."""
     windows: tuple[Window, ...]
     streams: Mapping[str, tuple[StreamRecord, ...]]
     """By name: one a worker."""
@@ -103,7 +113,8 @@ def record(events: list[Event]) -> Recording:
             run=events[0],
             end=next((event for event in reversed(events) if event["kind"] == "end"), None),
             last=max(event["at"] for event in events),
-            probes=tuple(ProbeDocument.model_validate(probe) for probe in events[0]["probes"]),
+            probes=tuple(ProbeDocument.model_validate(_bare(probe)) for probe in events[0]["probes"]),
+            via={probe["name"]: str(probe["via"]) for probe in events[0]["probes"] if probe.get("via")},
             windows=tuple(_windows(events)),
             streams=streams,
             requests={
@@ -117,6 +128,11 @@ def record(events: list[Event]) -> Recording:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunDirectoryError(f"the history holds an event that cannot be understood: {error!r}") from None
+
+
+def _bare(probe: Mapping[str, Any]) -> dict[str, Any]:
+    """A probe's document, without what the experiment says of it."""
+    return {name: value for name, value in probe.items() if name != "via"}
 
 
 def _windows(events: list[Event]) -> Iterator[Window]:
@@ -147,15 +163,19 @@ def _faults(events: list[Event]) -> tuple[tuple[FaultInterval, ...], frozenset[s
         if event["kind"] != "fault":
             continue
         fault = faults.get(event["id"]) or FaultInterval(
-            event["id"], event["fault"], event["model"], dict(event["arguments"]), None, None, ""
+            event["id"], event["fault"], event["model"], dict(event["arguments"]), event["at"]
         )
         match event["event"]:
             case "injected":
-                fault = replace(fault, injected=event["at"])
+                fault = replace(
+                    fault, injected=event["at"], touches=tuple(map(str, event.get("touches", ())))
+                )
             case "failed":
                 failed[fault.id] = event["reason"]
+            case "not reverted":
+                fault = replace(fault, left=str(event["reason"]) or "run `chaos recover`")
             case "reverted":
-                fault = replace(fault, reverted=event["at"])
+                fault = replace(fault, reverted=event["at"], did=str(event.get("did", "")), left="")
         # The last word is how it ended, but why it failed says more.
         reason = failed.get(fault.id) or event.get("reason") or fault.reason
         faults[fault.id] = replace(fault, reason=reason)

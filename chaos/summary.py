@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from chaos.analysis import FaultInterval, Summary
+from chaos.checks.results import CheckResult
 from chaos.sla.results import Noise, ObjectiveResult, Verdict, Window
 
 __all__ = ["SummaryDocument", "summary_document"]
@@ -49,8 +50,20 @@ class ObjectiveEntry(_Part):
     reason: str
 
 
+class CheckEntry(_Part):
+    """One check over the whole run; estimate and limit share the unit."""
+
+    name: str
+    verdict: Verdict
+    reason: str
+    estimate: FiniteFloat | None
+    limit: FiniteFloat | None
+    unit: Literal["s", ""] = Field(description="seconds, or a plain count")
+    n: int = Field(ge=0, description="how many things were looked at, as the reason says")
+
+
 class FaultEntry(_Part):
-    """A fault with its true interval."""
+    """A fault with its true interval, from in force to reverted."""
 
     id: str
     fault: str
@@ -60,6 +73,11 @@ class FaultEntry(_Part):
     reverted: FiniteFloat | None
     seconds: FiniteFloat | None
     reason: str
+    touches: tuple[str, ...] = Field(description="what it said it would touch")
+    did: str = Field(description="what was done to revert it")
+    left: str = Field(
+        description="what to do by hand, if it could not be reverted and may be in force; else empty"
+    )
 
 
 class NoiseEntry(_Part):
@@ -97,6 +115,7 @@ class SummaryDocument(_Part):
     seconds: FiniteFloat
     phases: tuple[PhaseEntry, ...]
     objectives: tuple[ObjectiveEntry, ...]
+    checks: tuple[CheckEntry, ...]
     faults: tuple[FaultEntry, ...]
     noise: tuple[NoiseEntry, ...]
     guards: tuple[GuardEntry, ...]
@@ -119,6 +138,7 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         seconds=round(summary.seconds, DIGITS),
         phases=tuple(_phase(window, summary.start) for window in summary.windows),
         objectives=tuple(_objective(result) for result in summary.objectives),
+        checks=tuple(_check(result) for result in summary.checks),
         faults=tuple(_fault(fault, summary.start) for fault in summary.faults),
         noise=tuple(_noise(noise) for noise in summary.noise),
         guards=tuple(_guard(guard, summary.start) for guard in summary.guards),
@@ -142,6 +162,10 @@ def _objective(result: ObjectiveResult) -> ObjectiveEntry:
     )
 
 
+def _check(result: CheckResult) -> CheckEntry:
+    return CheckEntry.model_validate({name: getattr(result, name) for name in CheckEntry.model_fields})
+
+
 def _fault(fault: FaultInterval, start: float) -> FaultEntry:
     return FaultEntry(
         id=fault.id,
@@ -152,6 +176,9 @@ def _fault(fault: FaultInterval, start: float) -> FaultEntry:
         reverted=_since(fault.reverted, start),
         seconds=_since(fault.seconds, 0.0),
         reason=fault.reason,
+        touches=fault.touches,
+        did=fault.did,
+        left=fault.left,
     )
 
 

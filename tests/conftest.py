@@ -70,8 +70,14 @@ EXPERIMENT: dict[str, Any] = {
             "provider": {
                 "type": "python",
                 "module": "chaos.actions",
-                "func": "handler_dos",
-                "arguments": {"model": "hostile", "mode": "occupy", "intensity": 2, "seconds": 1.0},
+                "func": "inject",
+                "arguments": {
+                    "fault": "handler_dos",
+                    "model": "hostile",
+                    "mode": "occupy",
+                    "intensity": 2,
+                    "seconds": 1.0,
+                },
             },
         }
     ],
@@ -158,7 +164,7 @@ class ChaosCommand:
         return subprocess.Popen(
             [CHAOS, "--no-version-check", "--no-log-file", *arguments],
             cwd=self.directory,
-            env={**os.environ, MARK: self.mark, "PYTHONPATH": str(self.directory)} | environment,
+            env={**os.environ, **self._own_environment()} | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -166,6 +172,10 @@ class ChaosCommand:
             process_group=0,
             preexec_fn=_heed_signals,
         )
+
+    def _own_environment(self) -> dict[str, str]:
+        directory = str(self.directory)
+        return {MARK: self.mark, "PYTHONPATH": directory, "CHAOS_LEDGER": f"{directory}/ledgers"}
 
     def end(self, process: subprocess.Popen[str], seconds: float = 90.0) -> Ended:
         """Wait for it; kill it if it does not end."""
@@ -197,11 +207,12 @@ class ChaosCommand:
     def leftovers(self, seconds: float = 10.0) -> list[str]:
         """Processes with our mark that are still there after a moment's grace."""
         deadline = time.monotonic() + seconds
-        while (found := self._marked()) and time.monotonic() < deadline:
+        while (found := self.marked()) and time.monotonic() < deadline:
             time.sleep(0.1)
         return [" ".join(process.cmdline()) for process in found if process.is_running()]
 
-    def _marked(self) -> list[psutil.Process]:
+    def marked(self) -> list[psutil.Process]:
+        """The processes with our mark that live, but for our own."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -219,7 +230,7 @@ def chaos(tmp_path: Path) -> Iterator[ChaosCommand]:
     command = ChaosCommand(tmp_path)
     yield command
     left = command.leftovers()
-    for process in command._marked():
+    for process in command.marked():
         process.kill()
     assert left == []
 

@@ -13,6 +13,7 @@ import pytest
 
 from chaos.analysis import Summary, analyse
 from chaos.errors import RunDirectoryError
+from chaos.recording import record
 from chaos.schemas import published
 from chaos.sla.results import Verdict
 from chaos.summary import summary_document
@@ -58,6 +59,7 @@ class Story:
     extra: list[Event] = field(default_factory=list)
     end: Event = field(default_factory=lambda: {"status": "completed", "deviated": False, "reason": ""})
     probes: list[dict[str, Any]] = field(default_factory=lambda: [PROBE])
+    checks: list[dict[str, Any]] = field(default_factory=list)
 
     def events(self) -> list[Event]:
         """The history, oldest first."""
@@ -83,6 +85,7 @@ class Story:
             "kind": "run", "at": START, "run_id": "r1", "seed": 7, "target": "embedded", "defects": [],
             "title": "Isolation", "experiment": "e.json", "version": "0", "wall": 1.7e9, "command": "chaos run",
             "replay": "chaos run --var seed=7", "probes": self.probes, "phases": {},
+            "checks": self.checks,
         }  # fmt: skip
         return [run, *sorted(events, key=lambda event: float(event["at"]))]
 
@@ -209,6 +212,111 @@ def test_a_fault_that_failed_while_it_was_to_hold_leaves_the_hypothesis_untested
     assert "not in force as planned, so the hypothesis was not tested: its worker died" in summary.reason
 
 
+ONCE = {"check": "executed_once"}
+EXECUTIONS: Event = {
+    "kind": "executions", "at": START + 13, "counted": True, "total": 9000, "models": {"victim": 9000},
+    "repeated": [], "repeats": 0,
+}  # fmt: skip
+TWICE = EXECUTIONS | {"repeats": 1, "repeated": [["victim", "ab-7", 2]]}
+
+
+def test_checks_stand_beside_objectives() -> None:
+    summary = told(checks=[ONCE], extra=[EXECUTIONS])
+
+    assert summary.verdict is Verdict.PASS, summary
+    assert summary.reason == "All 8 objectives and 1 check held while handler_dos ran for 3.9 s."
+    assert [check.verdict for check in summary.checks] == [Verdict.PASS]
+
+
+def test_a_check_that_failed_fails_the_run_although_every_objective_held() -> None:
+    summary = told(checks=[ONCE], extra=[TWICE])
+
+    assert summary.verdict is Verdict.FAIL
+    assert summary.reason == (
+        "Check executed_once failed: 1 of 9000 executions were repetitions: request 'ab-7' to model 'victim' was "
+        "executed 2 times."
+    )
+
+
+def test_what_else_failed_is_counted() -> None:
+    summary = told(checks=[ONCE, ONCE], extra=[TWICE], slow=40.0)
+
+    assert summary.reason.endswith("executed 2 times. 1 more check and 1 objective failed too.")
+
+
+def test_a_check_without_evidence_is_never_a_pass() -> None:
+    summary = told(checks=[ONCE, {"check": "survivors"}])
+
+    assert summary.verdict is Verdict.UNKNOWN
+    assert summary.reason.startswith("Check executed_once could not be told: executions were not recorded")
+    assert summary.reason.endswith(". 1 more check could not be told too.")
+
+
+def test_checks_that_held_do_not_stand_for_objectives() -> None:
+    assert told(checks=[ONCE], extra=[EXECUTIONS], probes=[]).verdict is Verdict.UNKNOWN
+
+
+def left(at: float) -> Event:
+    """The fault could not be reverted."""
+    return {
+        "kind": "fault", "at": at, "event": "not reverted", "id": "handler_dos-1", "fault": "handler_dos",
+        "model": "hostile", "arguments": {}, "reason": "kill pid 7 by hand",
+    }  # fmt: skip
+
+
+def test_a_fault_that_could_not_be_reverted_is_said_first_whatever_the_verdict() -> None:
+    drop = ("fault:reverted",)
+    held = told(drop=drop, extra=[left(began("recovery"))])
+    failed = told(drop=drop, extra=[left(began("recovery"))], slow=40.0)
+
+    told_by_hand = (
+        "fault handler_dos-1 (handler_dos on 'hostile') could not be reverted, and may still be in force"
+    )
+    assert held.verdict is Verdict.UNKNOWN
+    assert held.reason == f"F{told_by_hand[1:]}: kill pid 7 by hand."
+    assert held.problems == (f"{told_by_hand}: kill pid 7 by hand",)
+    assert failed.verdict is Verdict.FAIL
+    assert failed.reason.endswith("may still be in force: kill pid 7 by hand.")
+    assert [fault.id for fault in held.left] == ["handler_dos-1"]
+
+
+def test_a_fault_that_was_reverted_at_last_is_not_left() -> None:
+    summary = told(extra=[left(began("recovery") - 0.5)])
+
+    assert (summary.verdict, summary.left) == (Verdict.PASS, ())
+
+
+def test_a_probe_may_go_through_a_link() -> None:
+    summary = told(probes=[PROBE | {"via": "client"}])
+
+    assert summary.verdict is Verdict.PASS
+    assert record(Story(probes=[PROBE | {"via": "client"}]).events()).via == {"victim": "client"}
+
+
+def test_what_a_fault_touched_and_what_reverting_it_did_is_kept() -> None:
+    events = Story().events()
+    for event in events:
+        if event.get("event") == "injected":
+            event["touches"] = ["the workers of 'hostile'"]
+        if event.get("event") == "reverted":
+            event["did"] = "ended the traffic"
+    (fault,) = analyse(events).faults
+
+    assert (fault.touches, fault.did, fault.left) == (("the workers of 'hostile'",), "ended the traffic", "")
+    assert fault.begun == pytest.approx(began("fault") - 0.01)
+    assert summary_document(analyse(events))["faults"][0]["did"] == "ended the traffic"
+
+
+def test_what_ran_is_said_once_for_each_kind_of_fault() -> None:
+    again = [
+        event | {"id": "handler_dos-2", "at": event["at"] + 0.001}
+        for event in Story().events()
+        if event["kind"] == "fault"
+    ]
+
+    assert told(extra=again).reason.endswith(" held while handler_dos ran 2 times for 7.8 s.")
+
+
 def test_a_guard_is_listed_once_however_often_it_said_so() -> None:
     trips = [
         {"kind": "guard", "at": 1007.0 + i, "probe": "victim", "guard": 0, "burn": 20.0} for i in range(5)
@@ -284,7 +392,14 @@ def test_what_is_no_history_is_refused_in_one_line(spoil: Callable[[list[Event]]
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"slow": 40.0, "failing": 0.3}, {"drop": ("frame",)}, {"drop": ("end", "fault")}]
+    "changes",
+    [
+        {},
+        {"slow": 40.0, "failing": 0.3},
+        {"drop": ("frame",)},
+        {"drop": ("end", "fault")},
+        {"checks": [ONCE, {"check": "spared", "probe": "victim"}]},
+    ],
 )
 def test_the_summary_document_is_valid_against_its_schema(changes: dict[str, Any]) -> None:
     trip = {"kind": "guard", "at": 1007.0, "probe": "victim", "guard": 0, "burn": 20.0}

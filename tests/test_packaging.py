@@ -43,9 +43,9 @@ def test_discovery_lists_our_activities(installed: Path, chaos: ChaosCommand) ->
     found = json.loads((chaos.directory / "discovery.json").read_text())
     activities = {(entry["type"], entry["name"]): entry for entry in found["activities"]}
     assert set(activities) == {
-        ("action", "handler_dos"),
+        ("action", "inject"),
         ("action", "revert_faults"),
         ("probe", "objectives_hold"),
     }
-    arguments = {argument["name"] for argument in activities["action", "handler_dos"]["arguments"]}
-    assert arguments == {"model", "mode", "intensity", "seconds"}
+    arguments = {argument["name"] for argument in activities["action", "inject"]["arguments"]}
+    assert {"fault", "seconds"} <= arguments

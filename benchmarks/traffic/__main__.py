@@ -18,8 +18,9 @@ import anyio
 import numpy as np
 import psutil
 
-from benchmarks.traffic.clients import hey_rate, run_worker, wrk_rate
-from benchmarks.traffic.nginx import nginx
+from benchmarks.clients import hey_rate, run_worker, run_wrk
+from benchmarks.nginx import nginx
+from benchmarks.tools import require
 from chaos.traffic.spec import Arrivals, Outcome
 
 Report = dict[str, Any]
@@ -41,10 +42,11 @@ async def compare(place: Place, rounds: int, seconds: float, connections: int) -
         run = await run_worker(place.port, Arrivals("users", users=connections), seconds, place.core)
         wrong += run.done - run.outcomes[Outcome.OK]
         rates["worker"].append(run.rate)
-        for name, rival in (("wrk", wrk_rate), ("hey", hey_rate)):
-            rates[name].append(
-                await anyio.to_thread.run_sync(rival, place.port, connections, seconds, place.core)
-            )
+        wrk = await anyio.to_thread.run_sync(run_wrk, place.port, connections, seconds, place.core)
+        rates["wrk"].append(wrk.rate)
+        rates["hey"].append(
+            await anyio.to_thread.run_sync(hey_rate, place.port, connections, seconds, place.core)
+        )
         print(
             f"round {number}: " + ", ".join(f"{name} {values[-1]:,.0f}/s" for name, values in rates.items())
         )
@@ -123,6 +125,7 @@ def main() -> None:
     options = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
         parser.error("two cores are needed: one for nginx, one for the client")
+    require("nginx", "taskset", "setpriv", *([] if options.memory else ["wrk", "hey"]))
     report = anyio.run(measure, options)
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")

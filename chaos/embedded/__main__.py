@@ -7,14 +7,22 @@ import json
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, NoReturn
 
+from chaos.embedded.cgroups import make_tree
 from chaos.embedded.defects import parse_defects
-from chaos.embedded.server import PlatformSettings, run_platform
+from chaos.embedded.link_options import parse_links
+from chaos.embedded.marks import MARK
+from chaos.embedded.residue import TOKEN, Residue, clear_orphans
+from chaos.embedded.settings import MEMORY, PORTS, PlatformSettings
+from chaos.embedded.supervisor import listen, supervise
 from chaos.errors import ChaosError
 
 __all__ = ["main"]
+
+MEMORY_LEAST = 16
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,7 +32,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="python -m chaos.embedded", description=__doc__, allow_abbrev=False)
-    for name in ("inference", "management", "metrics"):
+    for name in PORTS:
         parser.add_argument(
             f"--{name}", type=int, default=0, metavar="PORT", help="a free port if 0 or absent"
         )
@@ -34,6 +42,24 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--log", type=Path, metavar="FILE", help="where logs and what handlers print go")
     parser.add_argument(
         "--models", action="append", default=[], type=Path, metavar="DIR", help="more packages"
+    )
+    parser.add_argument(
+        "--memory", type=int, default=MEMORY, metavar="MIB", help="what a replica may take over its base"
+    )
+    parser.add_argument(
+        "--no-cgroup",
+        action="store_true",
+        help="limit memory by a resource limit, not by the kernel's OOM killer",
+    )
+    parser.add_argument(
+        "--executions",
+        type=Path,
+        metavar="FILE",
+        help="note each request with a nonce that a handler is given",
+    )
+    parser.add_argument("--link-proxy", default="", metavar="HOST:PORT", help="a fault proxy's Toxiproxy API")
+    parser.add_argument(
+        "--links", default="", metavar="KINDS", help="links to lead through it: replica,manager"
     )
     return parser.parse_args(arguments)
 
@@ -47,43 +73,81 @@ def _open_log(path: Path | None) -> IO[bytes]:
         ) from None
 
 
-def _start(arguments: list[str]) -> None:
-    options = _parse(arguments)
+def _check(options: argparse.Namespace) -> None:
     for directory in options.models:
         if not directory.is_dir():
             raise ChaosError(
                 f"--models {directory}: there is no such directory (name one that holds packages)"
             )
-    settings = PlatformSettings(
-        inference=options.inference,
-        management=options.management,
-        metrics=options.metrics,
-        defects=parse_defects(options.defect),
-        models=tuple(options.models),
-    )
-    with _open_log(options.log) as log:
+    if options.memory < MEMORY_LEAST:
+        raise ChaosError(
+            f"--memory {options.memory}: a replica needs at least {MEMORY_LEAST} MiB (give more)"
+        )
+    parse_defects(options.defect)
+    parse_links(options.link_proxy, options.links)
+
+
+def _start(arguments: list[str], token: str) -> None:
+    options = _parse(arguments)
+    _check(options)
+    with ExitStack() as stack:
+        log = stack.enter_context(_open_log(options.log))
         os.dup2(log.fileno(), 2)
-        run_platform(settings, log)
+        sockets = {name: stack.enter_context(listen(name, getattr(options, name))) for name in PORTS}
+        residue = Residue.of(token, cgroup=not options.no_cgroup)
+        clear_orphans()
+        cgroup = _prepare(residue, stack)
+        settings = PlatformSettings(
+            descriptors={name: listener.fileno() for name, listener in sockets.items()},
+            state=residue.state,
+            memory=options.memory << 20,
+            cgroup=cgroup,
+            defects=tuple(options.defect),
+            models=tuple(str(path) for path in options.models),
+            executions=str(options.executions.resolve()) if options.executions else "",
+            link_proxy=options.link_proxy,
+            links=parse_links(options.link_proxy, options.links),
+        )
+        ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
+        supervise(settings, {"pid": os.getpid(), "cgroup": cgroup, **ports})
+
+
+def _prepare(residue: Residue, stack: ExitStack) -> str:
+    """Make the platform's places, to be cleared at the end; the cgroup tree's path, empty if there is none."""
+    try:
+        os.mkdir(residue.state, 0o700)
+    except OSError as error:
+        raise ChaosError(
+            f"the directory {residue.state} cannot be made: {error.strerror} (set TMPDIR to another place)"
+        ) from None
+    stack.callback(residue.clear)
+    try:
+        if residue.cgroup:
+            make_tree(Path(residue.cgroup))
+    except OSError as error:
+        sys.stderr.write(f"no cgroups: {error} (memory is limited by RLIMIT_DATA)\n")
+        return ""
+    return residue.cgroup
+
+
+def _token() -> str:
+    """The platform's token, in the environment from its first moment on, so that all its processes bear it."""
+    token = os.environ.get(MARK, "")
+    if not TOKEN.fullmatch(token):
+        environment = {**os.environ, MARK: os.urandom(8).hex()}
+        os.execve(sys.executable, [sys.executable, "-m", "chaos.embedded", *sys.argv[1:]], environment)  # noqa: S606
+    return token
 
 
 def main() -> int:
     """Run the platform; the exit code. SIGINT is ignored: whoever started the platform decides when it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        _start(sys.argv[1:])
+        _start(sys.argv[1:], _token())
     except ChaosError as error:
-        message = str(error)
-    except BaseExceptionGroup as group:
-        first: BaseException = group
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        if not isinstance(first, ChaosError):
-            raise
-        message = str(first)
-    else:
-        return 0
-    sys.stdout.write(json.dumps({"error": message}) + "\n")
-    return 1
+        sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -45,6 +45,9 @@ async def serve(settings: dict[str, Any]) -> None:
             link, token, proxy.apply, proxy.metrics.answered, proxy.queues, stopping.set
         )
         front = Front(proxy, tasks)
+        tasks.create_task(proxy.control.keep())
+        tasks.create_task(proxy.links.beat())
+        await proxy.synchronised.wait()  # connections queue: until there is a table no model would be known
         servers = []
         for descriptor, handle in (
             (settings["inference"], front.inference),
@@ -58,7 +61,6 @@ async def serve(settings: dict[str, Any]) -> None:
                 backlog=BACKLOG,
             )
             servers.append(server)
-        tasks.create_task(proxy.control.keep())
         await stopping.wait()
         for server in servers:
             server.close()

@@ -25,7 +25,11 @@ class CallOwner(Interface):
 
 
 class Call:
-    """One inference, from its arrival until it is answered."""
+    """One inference, from its arrival until it is answered.
+
+    Once it is ``answering``, the head is out; ``streaming`` if nobody knows how long the answer will be; ``touched``
+    is when the last piece came.
+    """
 
     __slots__ = (
         "_owner",
@@ -36,7 +40,9 @@ class Call:
         "protocol",
         "replica",
         "started",
+        "streaming",
         "timer",
+        "touched",
     )
 
     def __init__(
@@ -50,6 +56,8 @@ class Call:
         self.started = 0.0
         self.replica = 0
         self.answering = False
+        self.streaming = False
+        self.touched = 0.0
         self.timer: asyncio.TimerHandle | None = None
         exchange.on_gone = self._gone
         exchange.on_flow = self._flow

@@ -2,9 +2,9 @@
 
 It reconnects and starts over with a full route table after any loss. One JSON object a line each way:
 
-- proxy → manager: ``hello`` (token), ``ack`` (generation), ``up``, ``drained`` and ``stuck`` (replica), ``quiet``
-  (model, with generation), ``call`` (number, with method, path, body), ``queues`` (model → waiting, with
-  ``asked``), ``beat``
+- proxy → manager: ``hello`` (token), ``ack`` (generation), ``up`` and ``down`` (replica, with ``since`` when, on
+  the monotonic clock), ``drained`` and ``stuck`` (replica), ``quiet`` (model, with generation), ``call`` (number, with
+  method, path, body), ``queues`` (model → waiting, with ``asked``), ``beat``
 - manager → proxy: ``table``, ``answer`` (number, with status, body), ``counted`` (a status), ``ask`` (number),
   ``stop``, ``beat``
 """
@@ -14,20 +14,37 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+from chaos.embedded.pulse import BEAT_SECONDS, DIAL_SECONDS, Pulse
 from chaos.embedded.routes import RouteTable
 
-__all__ = ["BEAT_SECONDS", "LINE_LIMIT", "LOST_SECONDS", "ControlLink"]
+__all__ = ["LINE_LIMIT", "ControlLink", "beating"]
 
 LINE_LIMIT = 16 << 20
-BEAT_SECONDS = 1.0
-LOST_SECONDS = 10.0
-"""A link that is silent for so long is given up; long enough for a machine that is busy."""
-
 RETRY_SECONDS = 0.02
 CALL_SECONDS = 130.0
+
+
+@asynccontextmanager
+async def beating(
+    pulse: Pulse, beat: Callable[[], None], writer: asyncio.StreamWriter
+) -> AsyncIterator[None]:
+    """Beat while inside, and cut the connection when the far end is silent for too long."""
+
+    async def run() -> None:
+        while not pulse.lost():
+            beat()
+            await asyncio.sleep(BEAT_SECONDS)
+        writer.transport.abort()
+
+    task = asyncio.create_task(run())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 class ControlLink:
@@ -57,49 +74,37 @@ class ControlLink:
         self._writer: asyncio.StreamWriter | None = None
         self._calls: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
         self._numbers = itertools.count(1)
+        self._told = False
 
     @property
     def up(self) -> bool:
-        """Whether the link stands."""
-        return self._writer is not None
+        """Whether the link stands, and a route table has come over it."""
+        return self._told
 
     async def keep(self) -> None:
         """Connect, and connect again after each loss, until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(LOST_SECONDS):
+                async with asyncio.timeout(DIAL_SECONDS):
                     reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=LINE_LIMIT)
                 try:
                     await self._session(reader, writer)
                 finally:
-                    self._writer = None
+                    self._writer, self._told = None, False
                     writer.transport.abort()
                     self._drop_calls()
             except (OSError, TimeoutError, ValueError):
-                pass  # cut, silent or garbled: start over
+                pass  # cut or garbled: start over
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self.say(hello=self._token)
-        async with asyncio.TaskGroup() as tasks:
-            beat = tasks.create_task(self._beat())
-            try:
-                while True:
-                    async with asyncio.timeout(LOST_SECONDS):
-                        line = await reader.readline()
-                    if not line:
-                        return
-                    self._hear(json.loads(line))
-            except (OSError, TimeoutError, ValueError):
-                return
-            finally:
-                beat.cancel()
-
-    async def _beat(self) -> None:
-        while True:
-            self.say(beat=1)
-            await asyncio.sleep(BEAT_SECONDS)
+        pulse = Pulse()
+        async with beating(pulse, lambda: self.say(beat=1), writer):
+            while line := await reader.readline():
+                pulse.silent = 0
+                self._hear(json.loads(line))
 
     def say(self, **message: Any) -> None:
         """Send a message, if the link stands; the next full table makes good for what was not sent."""
@@ -128,6 +133,7 @@ class ControlLink:
         if "table" in message:
             table = RouteTable.from_json(message["table"])
             self._apply(table)
+            self._told = True
             self.say(ack=table.generation)
         elif "answer" in message:
             future = self._calls.get(message["answer"])

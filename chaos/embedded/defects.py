@@ -19,6 +19,39 @@ class Defect(StrEnum):
     SHARED_QUEUE = "shared_queue"
     """The proxy has one bounded queue for all models; its head waits for a replica of its own model."""
 
+    PROXY_NEVER_RECONNECTS = "proxy_never_reconnects"
+    """A link to a replica that broke is not made again."""
+
+    PROXY_RETRIES = "proxy_retries"
+    """A request whose link to its replica broke is sent again, to another one, though it may have been executed."""
+
+    CROSSED_ANSWERS = "crossed_answers"
+    """A replica answers on whatever link it has when it is done: after a reset, the next request's client gets it."""
+
+    MANAGER_LINK_LOST_STOPS_SERVING = "manager_link_lost_stops_serving"
+    """The proxy serves nothing while its link to the manager is down."""
+
+    OOM_TAKES_ALL = "oom_takes_all"
+    """When one replica is out of memory, all replicas of the platform are killed with it."""
+
+    OOM_UNNAMED = "oom_unnamed"
+    """The error history says that a replica exited, where it was killed for want of memory."""
+
+    KILLED_NEVER_REPLACED = "killed_never_replaced"
+    """A replica that was killed is not started again, though as many are meant to be as before."""
+
+    SCALE_ADDS = "scale_adds"
+    """Scaling adds the difference that there was when the request arrived: concurrent duplicates add up."""
+
+    SCALE_UNSERIALISED = "scale_unserialised"
+    """Scaling counts, waits and acts without a lock: each of several duplicates starts the missing workers."""
+
+    LOST_ANSWER_DOUBLES = "lost_answer_doubles"
+    """A scaling whose client was gone before the answer is run a second time, as capacity beside the first."""
+
+    SCALE_DESCRIBES_ONLY = "scale_describes_only"
+    """Scaling changes what is described, not what runs."""
+
 
 def parse_defects(names: Iterable[str]) -> frozenset[Defect]:
     """The defects of these names.

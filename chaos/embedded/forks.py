@@ -9,11 +9,15 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import sys
 from dataclasses import dataclass, field
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, Literal
 
-__all__ = ["Child", "Forks", "SpawnFailed"]
+from chaos.embedded.cgroups import empty_tree
+
+__all__ = ["Child", "Death", "Forks", "SpawnFailed"]
 
 _LINE_LIMIT = 64 * 1024
 RESTART_SECONDS = 0.02
@@ -27,28 +31,67 @@ class SpawnFailed(Exception):  # noqa: N818
         super().__init__(message)
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a replica ended: by a signal, or by itself with a code.
+
+    ``oom`` says who ended it for want of memory: the ``kernel``, or the ``limit`` that it set itself; else empty.
+    """
+
+    signal: int = 0
+    code: int = 0
+    oom: Literal["kernel", "limit", ""] = ""
+
+    @property
+    def killed(self) -> bool:
+        """Whether it did not end of its own accord."""
+        return bool(self.signal or self.oom)
+
+    def __str__(self) -> str:
+        if self.oom:
+            return "out of memory, ended by the " + ("kernel" if self.oom == "kernel" else "platform's limit")
+        return f"signal {self.signal}" if self.signal else f"exit code {self.code}"
+
+
 @dataclass(slots=True, eq=False)
 class Child:
-    """One replica process. ``exited`` is its signal number, or 0; it is set whatever way it ends."""
+    """One replica process. ``exited`` is set whatever way it ends; ``overdue`` if its handler took too long."""
 
     id: int
     pid: int = -1
     port: int = 0
     doomed: bool = False
+    overdue: bool = False
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    exited: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    exited: asyncio.Future[Death] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Forks:
     """Keeps one fork server running while :meth:`run` runs.
 
+    :param memory: each replica's limit in bytes over its base
+    :param tree: the cgroup below which each replica gets its own; empty for none
     :param log: where its standard error, and with it all that handlers print, goes
+    :param executions: the file in which replicas note what they are given; empty: nowhere
+    :param crossed: whether they have the defect of that name
     """
 
-    def __init__(self, token: str, memory: int, log: IO[bytes] | int) -> None:
+    def __init__(
+        self,
+        token: str,
+        memory: int,
+        tree: str,
+        log: IO[bytes] | int,
+        *,
+        executions: str = "",
+        crossed: bool = False,
+    ) -> None:
         self._token = token
         self._memory = memory
+        self._tree = tree
         self._log = log
+        self._executions = executions
+        self._crossed = crossed
         self._children: dict[int, Child] = {}
         self._ids = itertools.count(1)
         self._process: asyncio.subprocess.Process | None = None
@@ -68,6 +111,7 @@ class Forks:
         """Start it, and start it again whenever it dies, until cancelled."""
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         while True:
+            await self._sweep()
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "chaos.embedded.forkserver", str(os.getpid())),
                 stdin=asyncio.subprocess.PIPE,
@@ -91,6 +135,14 @@ class Forks:
                 self._all_gone()
             await asyncio.sleep(RESTART_SECONDS)
 
+    async def _sweep(self) -> None:
+        """Let nothing of an earlier fork server's replicas live on."""
+        if self._tree:
+            try:
+                await asyncio.to_thread(empty_tree, Path(self._tree))
+            except OSError as error:
+                sys.stderr.write(f"cgroups of earlier replicas are left for the platform's end: {error}\n")
+
     async def spawn(self, model: str, package: str) -> Child:
         """Ask for a replica. Await its ``ready``; it fails with :class:`SpawnFailed` if it cannot load."""
         await self._up.wait()
@@ -103,6 +155,9 @@ class Forks:
             "package": package,
             "token": self._token,
             "memory": self._memory,
+            "executions": self._executions,
+            "crossed": self._crossed,
+            "tree": self._tree,
         }
         self._tell({"do": "spawn", **order})
         return child
@@ -142,19 +197,21 @@ class Forks:
                 if not child.ready.done():
                     child.ready.set_exception(SpawnFailed(event["error"]))
                 if child.pid < 0:
-                    self._gone(child, 0)
+                    self._gone(child, Death())
             case "exited":
-                self._gone(child, event["signal"])
+                self._gone(child, Death(event["signal"], event["code"], event["oom"]))
 
     def _all_gone(self) -> None:
         for child in list(self._children.values()):
             if not child.ready.done():
                 child.ready.set_exception(SpawnFailed("the fork server died", broken=False))
-            self._gone(child, 9)
+            self._gone(child, Death(signal.SIGKILL))
 
-    def _gone(self, child: Child, number: int) -> None:
+    def _gone(self, child: Child, death: Death) -> None:
         self._children.pop(child.id, None)
         if not child.ready.done():
-            child.ready.set_exception(SpawnFailed("the worker process ended while it loaded the model"))
+            child.ready.set_exception(
+                SpawnFailed(f"the worker process ended while it loaded the model: {death}")
+            )
         if not child.exited.done():
-            child.exited.set_result(number)
+            child.exited.set_result(death)

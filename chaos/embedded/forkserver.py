@@ -2,10 +2,11 @@
 
 It reads commands on stdin and writes events on stdout, one JSON object a line:
 
-- ``{"do": "spawn", "id", "model", "package", "token", "memory"}`` → ``spawned`` with ``pid`` and ``port``; then
-  from the replica itself ``ready``, or ``failed`` with ``error``
+- ``{"do": "spawn", "tree", …}``, the rest a :class:`ReplicaSpec` → ``spawned`` with ``pid`` and ``port``; then from
+  the replica itself ``ready``, or ``failed`` with ``error``. It gets a cgroup below ``tree``, if that is not empty
 - ``{"do": "kill", "pid"}`` kills one of its children, and nothing else
-- ``exited`` with ``id``, ``pid`` and ``signal`` (0 if it exited by itself) when a child is gone
+- ``exited`` with ``id``, ``pid``, ``signal`` (0 if it exited by itself), ``code`` and ``oom`` (``kernel`` or ``limit``
+  if it was ended for want of memory, else empty) when a child is gone, with its cgroup and all that was in it
 
 At end of file on stdin it ends, and its replicas with it.
 """
@@ -21,14 +22,20 @@ import signal
 import socket
 import sys
 import traceback
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy  # noqa: F401  # warmed before the first fork
 
-from chaos.embedded.replica import ReplicaSpec, run_replica, write_line
+from chaos.embedded import cgroups
+from chaos.embedded.replica import OUT_OF_MEMORY, ReplicaSpec, run_replica, write_line
 from chaos.lifeline import die_with_parent, watch_pipe
 
 __all__ = ["main"]
+
+REMOVE_SECONDS = 0.5
+"""How long what a handler started may take to die with its replica: no other replica is made meanwhile."""
 
 
 class ForkServer:
@@ -37,7 +44,7 @@ class ForkServer:
     def __init__(self, commands: int, events: int) -> None:
         self._commands = commands
         self._events = events
-        self._children: dict[int, int] = {}
+        self._children: dict[int, ReplicaSpec] = {}
         self._lifeline_read, self._lifeline_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -69,7 +76,7 @@ class ForkServer:
         for line in lines:
             command = json.loads(line)
             if command.pop("do") == "spawn":
-                self._spawn(ReplicaSpec(**command))
+                self._spawn(_with_cgroup(command.pop("tree"), ReplicaSpec(**command)))
             elif command["pid"] in self._children:
                 os.kill(command["pid"], signal.SIGKILL)
         return True
@@ -81,12 +88,13 @@ class ForkServer:
             pid = os.fork()
         except OSError as error:
             write_line(self._events, {"event": "failed", "id": spec.id, "error": f"no new process: {error}"})
+            _remove(spec)
             return
         if pid == 0:
             self._child(spec, listener, parent)
         port = listener.getsockname()[1]
         listener.close()
-        self._children[pid] = spec.id
+        self._children[pid] = spec
         write_line(self._events, {"event": "spawned", "id": spec.id, "pid": pid, "port": port})
 
     def _child(self, spec: ReplicaSpec, listener: socket.socket, parent: int) -> None:
@@ -118,9 +126,36 @@ class ForkServer:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
+            spec = self._children.pop(pid)
             number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            event = {"event": "exited", "id": self._children.pop(pid), "pid": pid, "signal": number}
+            code = 0 if number else os.WEXITSTATUS(status)
+            oom = ""
+            if number == signal.SIGKILL and spec.cgroup and cgroups.oom_kills(Path(spec.cgroup)):
+                oom = "kernel"
+            elif code == OUT_OF_MEMORY:
+                oom = "limit"
+            event = {"event": "exited", "id": spec.id, "pid": pid, "signal": number, "code": code, "oom": oom}
             write_line(self._events, event)
+            _remove(spec)
+
+
+def _with_cgroup(tree: str, spec: ReplicaSpec) -> ReplicaSpec:
+    """The same with a fresh cgroup of its own, where there is a tree and the kernel makes one."""
+    if not tree:
+        return spec
+    try:
+        return replace(spec, cgroup=str(cgroups.make_replica(Path(tree), spec.id, spec.memory)))
+    except OSError as error:
+        sys.stderr.write(f"no cgroup: {error} (memory is limited by RLIMIT_DATA)\n")
+        return spec
+
+
+def _remove(spec: ReplicaSpec) -> None:
+    if spec.cgroup:
+        try:
+            cgroups.remove_tree(spec.cgroup, REMOVE_SECONDS)
+        except OSError as error:
+            sys.stderr.write(f"a cgroup is left for the platform's end: {error}\n")
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ class Front:
 
     def _healthy(self) -> bool:
         control = self._proxy.control
-        return self._proxy.synchronised and control is not None and control.up
+        return self._proxy.synchronised.is_set() and control is not None and control.up
 
     async def _control(self, exchange: Exchange, where: Route) -> None:
         """Have the manager answer."""

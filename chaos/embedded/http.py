@@ -7,6 +7,8 @@ under back-pressure. Requests on one connection are answered one after the other
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -107,6 +109,7 @@ class Connection(asyncio.Protocol):
         assert exchange is not None  # noqa: S101
         exchange.method = self._parser.get_method().decode("latin-1")
         exchange.keep_alive = self._parser.should_keep_alive()
+        exchange.chunks = self._parser.get_http_version() != "1.0"
         length = exchange.headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._limit:
             self._refuse(413)
@@ -151,11 +154,19 @@ class Connection(asyncio.Protocol):
             # not from here: a client that sends many requests at once must not deepen the stack
             asyncio.get_running_loop().call_soon(self._next)
 
-    def cut(self) -> None:
-        """Close at once; what is not sent yet is lost."""
+    def cut(self, reset: bool) -> None:
+        """Close in the middle of an answer, after what was sent or by a ``reset`` at once."""
         self._active = None
-        if self._transport is not None:
-            self._transport.abort()
+        transport = self._transport
+        if transport is None:
+            return
+        if reset:
+            linger = struct.pack("ii", 1, 0)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            transport.abort()
+        else:
+            transport.close()
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.abort)
 
     def close(self) -> None:
         """Close when what was written has been sent."""

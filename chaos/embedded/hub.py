@@ -10,13 +10,18 @@ import hmac
 import json
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import IO, Any
 
-from chaos.embedded.control_link import LINE_LIMIT, LOST_SECONDS
+from chaos.embedded.control_link import LINE_LIMIT, beating
+from chaos.embedded.links import LinkProxies
+from chaos.embedded.pulse import GREETING_SECONDS, Pulse
 from chaos.embedded.routes import RouteTable
+from chaos.errors import ChaosError
 
-__all__ = ["ControlCall", "ProxyHub"]
+__all__ = ["ControlCall", "LinkSaid", "ProxyHub"]
 
 ControlCall = Callable[[str, str, str], Awaitable[tuple[int, str]]]
 """Answers a control-plane request that came to the proxy: method, path, body → status, body."""
@@ -26,12 +31,22 @@ STOP_SECONDS = 1.0
 ASK_SECONDS = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class LinkSaid:
+    """Whether a link stands, and since when it does or does not (monotonic clock, seconds)."""
+
+    up: bool
+    since: float
+
+
 class ProxyHub:
     """One proxy, its link, and what it said.
 
-    ``connected`` holds the replicas whose links stand now, ``drained`` those that have ended their last request.
+    ``connected`` holds the replicas whose links stand now, ``drained`` those that have ended their last request;
+    ``links`` is what the proxy said last of each replica's link, also while its own is down.
 
     :param snapshot: makes the route table of a generation
+    :param proxies: the fault proxy through which links are led, if any are
     """
 
     def __init__(
@@ -41,8 +56,11 @@ class ProxyHub:
         settings: dict[str, Any],
         descriptors: tuple[int, ...],
         log: IO[bytes] | int,
+        proxies: LinkProxies | None = None,
     ) -> None:
         self.connected: set[int] = set()
+        self.links: dict[int, LinkSaid] = {}
+        self.proxies = proxies or LinkProxies()
         self.drained: set[int] = set()
         self.control: ControlCall | None = None
         self.pid = -1
@@ -53,6 +71,8 @@ class ProxyHub:
         self._log = log
         self._generation = 0
         self._acknowledged = 0
+        self._acknowledged_here = -1
+        self._since = time.monotonic()
         self._quiet: dict[str, int] = {}
         self._queues: dict[str, int] = {}
         self._asked = 0
@@ -64,11 +84,15 @@ class ProxyHub:
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Serve the link and keep a proxy running, until cancelled."""
+        """Serve the link and keep a proxy running, until cancelled.
+
+        :raises ProxyError: if the link is to go through a fault proxy, which does not take it
+        """
         server = await asyncio.start_server(self._session, "127.0.0.1", 0, limit=LINE_LIMIT)
         port = server.sockets[0].getsockname()[1]
         async with server, asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            port = await self.proxies.lead(self.proxies.name("manager"), port)
             while not self._stopping:
                 await self._one_proxy(port)
                 await asyncio.sleep(RESTART_SECONDS)
@@ -90,6 +114,11 @@ class ProxyHub:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+    @property
+    def link(self) -> LinkSaid:
+        """The link to the proxy: it stands if the proxy has acknowledged the latest table over it."""
+        return LinkSaid(self._writer is not None and self._acknowledged_here >= self._generation, self._since)
 
     def publish(self) -> int:
         """Send the route table as it is now; its generation."""
@@ -139,11 +168,15 @@ class ProxyHub:
         process = self._process
         if process is not None and process.returncode is None and self._writer is not None:
             await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=STOP_SECONDS)
+        try:
+            await self.proxies.clear()
+        except ChaosError as error:
+            sys.stderr.write(f"the links' proxies are left: {error}\n")
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the link; the newest is the one in use."""
         try:
-            async with asyncio.timeout(LOST_SECONDS):
+            async with asyncio.timeout(GREETING_SECONDS):
                 hello = json.loads(await reader.readline())
             token = str(hello.get("hello", "")) if isinstance(hello, dict) else ""
             if not hmac.compare_digest(token.encode(), str(self._settings["token"]).encode()):
@@ -152,18 +185,19 @@ class ProxyHub:
                 self._writer.transport.abort()
             self._writer = writer
             self.connected.clear()
+            self._acknowledged_here = -1
             self._send_table()
-            while True:
-                async with asyncio.timeout(LOST_SECONDS):
-                    line = await reader.readline()
-                if not line:
-                    return
-                self._hear(json.loads(line))
+            pulse = Pulse()
+            async with beating(pulse, lambda: self._send(beat=1), writer):
+                while line := await reader.readline():
+                    pulse.silent = 0
+                    self._hear(json.loads(line))
         except (OSError, TimeoutError, ValueError):
-            return  # cut, silent or garbled: the proxy connects again
+            return  # cut or garbled: the proxy connects again
         finally:
             if self._writer is writer:
                 self._writer = None
+                self._since = time.monotonic()
                 self.connected.clear()
             writer.transport.abort()
 
@@ -174,8 +208,15 @@ class ProxyHub:
             return
         if "ack" in message:
             self._acknowledged = max(self._acknowledged, message["ack"])
+            if self._acknowledged_here < 0:
+                self._since = time.monotonic()
+            self._acknowledged_here = message["ack"]
         elif "up" in message:
             self.connected.add(message["up"])
+            self.links[message["up"]] = LinkSaid(True, message["since"])
+        elif "down" in message:
+            self.connected.discard(message["down"])
+            self.links[message["down"]] = LinkSaid(False, message["since"])
         elif "drained" in message:
             self.drained.add(message["drained"])
         elif "quiet" in message:
@@ -185,8 +226,7 @@ class ProxyHub:
         elif "stuck" in message:
             self._stuck(message["stuck"])
         elif "beat" in message:
-            self._send(beat=1)
-            return
+            return  # that it came is all that it says
         self.wake()
 
     async def _answer(self, call: dict[str, Any]) -> None:
@@ -195,7 +235,10 @@ class ProxyHub:
             self._send(answer=call["call"], status=status, body=body)
 
     def _send_table(self) -> None:
-        self._send(table=self._snapshot(self._generation).to_json())
+        table = self._snapshot(self._generation)
+        there = {route.id for route in table.replicas}
+        self.links = {replica: said for replica, said in self.links.items() if replica in there}
+        self._send(table=table.to_json())
 
     def _send(self, **message: Any) -> None:
         if self._writer is not None:

@@ -1,52 +1,58 @@
 """The control plane: what models there are meant to be, and the operations that change it.
 
 Each operation is atomic under its model's lock and idempotent; each wait has a deadline; a registration that
-fails leaves nothing behind. What runs is brought to what is meant by the workers, each by itself.
+fails leaves nothing behind; what took effect is on disk before it is answered. What runs is brought to what is meant
+by the workers, each by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections import deque
+from collections.abc import Set
 
-from chaos.embedded.forks import Forks
-from chaos.embedded.hub import ProxyHub
+from chaos.embedded.defects import Defect
+from chaos.embedded.fleet import DRAIN_SECONDS, Fleet
 from chaos.embedded.models import Model, ModelSettings, Refusal
-from chaos.embedded.routes import RouteTable
-from chaos.embedded.workers import RETRYING, Worker
+from chaos.embedded.state import MeantModel, StateFile
 
 __all__ = ["Manager"]
 
-FIRST_WORKER_ID = 9000
 WAIT_SECONDS = 120.0
 """How long a synchronous operation waits for workers, unless it is told."""
 
-DRAIN_SECONDS = 30.0
-"""How long the requests of a model that leaves may take to finish."""
-
 SETTLE_SECONDS = 10.0
-DEATHS_KEPT = 64
+HEARSAY_SECONDS = 0.05
+"""How old what a defective manager counts by is when it acts on it."""
 
 
 class Manager:
-    """Owns all models. The fork server and the proxy are given by :meth:`attach` before anything else.
+    """Owns what is meant to be.
 
     :param worker_limit: how many workers this node may have in all
-    :param tasks: where workers live
+    :param tasks: where operations live that are not waited for
     """
 
-    def __init__(self, worker_limit: int, tasks: asyncio.TaskGroup) -> None:
-        self.models: dict[str, Model] = {}
+    def __init__(
+        self,
+        worker_limit: int,
+        tasks: asyncio.TaskGroup,
+        fleet: Fleet,
+        state: StateFile,
+        defects: Set[Defect] = frozenset(),
+    ) -> None:
+        self.models = fleet.models
         self.worker_limit = worker_limit
         self._tasks = tasks
-        self._deaths: deque[tuple[int, int]] = deque(maxlen=DEATHS_KEPT)
-        self._worker_ids = itertools.count(FIRST_WORKER_ID)
+        self._fleet = fleet
+        self._state = state
+        self.defects = defects
         self._stopping = False
 
-    def attach(self, forks: Forks, hub: ProxyHub) -> None:
-        """Give it the processes it works through."""
-        self._forks, self._hub = forks, hub
+    def restore(self) -> None:
+        """Serve again what an earlier manager served."""
+        for meant in self._state.load():
+            model = self.models[meant.settings.name] = Model(meant.settings, registered=True)
+            self._fleet.resize(model, meant.desired, meant.max_workers, meant.min_workers)
 
     def find(self, name: str) -> Model:
         """The model of a name.
@@ -57,22 +63,6 @@ class Manager:
         if model is None:
             raise Refusal(404, "ModelNotFoundException", f"Model not found: {name}")
         return model
-
-    def snapshot(self, generation: int) -> RouteTable:
-        """The route table as of now."""
-        workers = [worker for model in self.models.values() for worker in (*model.workers, *model.retiring)]
-        return RouteTable(
-            generation=generation,
-            models=tuple(model.route() for model in self.models.values()),
-            replicas=tuple(route for worker in workers if (route := worker.route()) is not None),
-            deaths=tuple(self._deaths),
-        )
-
-    def stuck(self, replica: int) -> None:
-        """A handler took longer than it may: kill its replica; the worker starts another."""
-        for model in self.models.values():
-            for worker in (*model.workers, *model.retiring):
-                worker.kill(replica)
 
     async def register(self, settings: ModelSettings, workers: int, synchronous: bool) -> Model:
         """Serve a package as a model; synchronous: return when its workers are ready.
@@ -87,14 +77,14 @@ class Manager:
         model = Model(settings)
         self.models[settings.name] = model
         async with model.lock:
-            self._resize(model, workers, workers)
-            if not synchronous:
-                return model
+            self._fleet.resize(model, workers, workers)
             try:
-                if await self._wait_ready(model, WAIT_SECONDS):
+                if not synchronous or await self._ready(model, WAIT_SECONDS):
+                    model.registered = True
+                    await self._save()
                     return model
             except BaseException:
-                self._abandon(model)
+                self._fleet.abandon(model)
                 raise
             error = next((str(worker.error) for worker in model.workers if worker.error), "not ready in time")
             await self._remove(model, drain_seconds=0.0)
@@ -123,18 +113,40 @@ class Manager:
             return  # it was answered 202 already; what came in between is in the model's description
 
     async def _scale(self, model: Model, minimum: int, maximum: int, seconds: float) -> bool:
+        if Defect.SCALE_DESCRIBES_ONLY in self.defects:
+            model.min_workers, model.max_workers, model.pretended = minimum, maximum, minimum
+            return True
+        difference = _target(model, minimum, maximum) - len(model.workers)
+        if Defect.SCALE_UNSERIALISED in self.defects:
+            await asyncio.sleep(HEARSAY_SECONDS)
+            self._check_there(model)
+            model.min_workers, model.max_workers, model.desired = minimum, maximum, minimum
+            self._fleet.change(model, difference)
+            return await self._ready(model, seconds)
+        if Defect.SCALE_ADDS in self.defects:
+            await asyncio.sleep(HEARSAY_SECONDS)
         async with model.lock:
             self._check_there(model)
-            count = len(model.workers)
-            target = minimum if count < minimum else maximum if count > maximum else count
-            self._check_limit(max(0, target - count))
-            if target == 0 and count > 0:
+            target = _target(model, minimum, maximum)
+            if Defect.SCALE_ADDS in self.defects:
+                target = max(0, len(model.workers) + difference)
+            self._check_limit(max(0, target - len(model.workers)))
+            if target == 0 and model.workers:
                 # no worker takes new requests, but those that were taken are served first
                 model.desired = 0
-                await self._hub.quiet(model.name, self._hub.publish(), DRAIN_SECONDS)
+                await self._fleet.hub.quiet(model.name, self._fleet.hub.publish(), DRAIN_SECONDS)
                 self._check_there(model)
-            self._resize(model, target, maximum, minimum)
-            return await self._wait_ready(model, seconds)
+            self._fleet.resize(model, target, maximum, minimum)
+            await self._save()
+            return await self._ready(model, seconds)
+
+    async def scale_once_more(self, model: Model, workers: int) -> None:
+        """The defect ``lost_answer_doubles``: so many workers more, which no later scaling takes away."""
+        async with model.lock:
+            self._check_there(model)
+            self._check_limit(workers)
+            model.extra += workers
+            self._fleet.change(model, workers)
 
     async def unregister(self, model: Model) -> None:
         """Finish a model's requests, then forget it. Operations that wait for its workers give up.
@@ -143,7 +155,7 @@ class Manager:
         """
         self._check_there(model)
         model.leaving = True
-        self._hub.wake()
+        self._fleet.hub.wake()
         async with model.lock:
             if self.models.get(model.name) is not model:
                 raise Refusal(404, "ModelNotFoundException", f"Model not found: {model.name}")
@@ -154,9 +166,10 @@ class Manager:
         self._stopping = True
         for model in self.models.values():
             model.leaving, model.desired = True, 0
-        generation = self._hub.publish()
+        hub = self._fleet.hub
+        generation = hub.publish()
         names = list(self.models)
-        await asyncio.gather(*(self._hub.quiet(name, generation, seconds) for name in names))
+        await asyncio.gather(*(hub.quiet(name, generation, seconds) for name in names))
 
     def _check_there(self, model: Model) -> None:
         if model.leaving or self._stopping:
@@ -174,73 +187,35 @@ class Manager:
                 "started. Scale another model down first.",
             )
 
-    def _resize(self, model: Model, target: int, maximum: int, minimum: int | None = None) -> None:
-        """Set what is meant to be, and start or retire workers for it. Takes effect as one."""
-        model.min_workers = target if minimum is None else minimum
-        model.max_workers, model.desired = maximum, target
-        while len(model.workers) < target:
-            worker = Worker(
-                next(self._worker_ids),
-                model.name,
-                str(model.settings.package),
-                self._forks,
-                self._hub,
-                self._changed,
-                self._died,
-            )
-            model.workers.append(worker)
-            self._tasks.create_task(self._live(model, worker))
-        # those that do not serve go first, then the youngest
-        surplus = sorted(model.workers, key=lambda worker: (worker.ready, -worker.id))
-        for worker in surplus[: len(model.workers) - target]:
-            self._retire(model, worker, DRAIN_SECONDS)
-        self._changed()
-
-    def _retire(self, model: Model, worker: Worker, drain_seconds: float) -> None:
-        model.workers.remove(worker)
-        model.retiring.append(worker)
-        worker.retire(drain_seconds)
-
-    async def _live(self, model: Model, worker: Worker) -> None:
-        await worker.run()
-        if worker in model.retiring:
-            model.retiring.remove(worker)
-        self._changed()
-
-    async def _wait_ready(self, model: Model, seconds: float) -> bool:
-        """Whether all workers serve, and no others are left. Gives up early on those that keep failing."""
-
-        def there() -> bool:
-            return not model.retiring and all(worker.connected for worker in model.workers)
-
-        def hopeless() -> bool:
-            return any(
-                not worker.ready and (worker.error is not None or worker.failures >= RETRYING)
-                for worker in model.workers
-            )
-
-        await self._hub.until(lambda: there() or hopeless() or model.leaving, seconds)
+    async def _ready(self, model: Model, seconds: float) -> bool:
+        ready = await self._fleet.ready(model, seconds)
         self._check_there(model)
-        return there()
+        return ready
 
     async def _remove(self, model: Model, drain_seconds: float) -> None:
         """Drain and forget a model; its name is free when this returns."""
         model.leaving = model.closed = True
-        await self._hub.quiet(model.name, self._hub.publish(), drain_seconds)
-        self._abandon(model)
-        await self._hub.until(lambda: not model.retiring, SETTLE_SECONDS)
+        hub = self._fleet.hub
+        await hub.quiet(model.name, hub.publish(), drain_seconds)
+        self._fleet.abandon(model)
+        await hub.until(lambda: not model.retiring, SETTLE_SECONDS)
         self.models.pop(model.name, None)
-        await self._hub.settled(self._hub.publish(), SETTLE_SECONDS)
+        await hub.settled(hub.publish(), SETTLE_SECONDS)
+        await self._save()
 
-    def _abandon(self, model: Model) -> None:
-        """Let all of a model's workers go, without waiting for anything."""
-        model.leaving, model.desired = True, 0
-        for worker in list(model.workers):
-            self._retire(model, worker, 0.0)
+    async def _save(self) -> None:
+        if not self._stopping:
+            await self._state.save(self._meant)
 
-    def _changed(self) -> None:
-        self._hub.publish()
-        self._hub.wake()
+    def _meant(self) -> list[MeantModel]:
+        return [
+            MeantModel(model.settings, model.min_workers, model.max_workers, model.desired)
+            for model in self.models.values()
+            if model.registered
+        ]
 
-    def _died(self, replica: int, number: int) -> None:
-        self._deaths.append((replica, number))
+
+def _target(model: Model, minimum: int, maximum: int) -> int:
+    """How many workers a model is to have: no change if there are at least ``minimum`` and at most ``maximum``."""
+    count = len(model.workers) - model.extra
+    return model.extra + (minimum if count < minimum else maximum if count > maximum else count)

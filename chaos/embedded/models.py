@@ -39,7 +39,11 @@ class ModelSettings:
 
 @dataclass(slots=True, eq=False)
 class Model:
-    """One registered model. Its ``lock`` is held by the one operation that changes it."""
+    """One model. Its ``lock`` is held by the one operation that changes it.
+
+    It is ``registered`` once the registration is done. ``extra`` workers beside those that are meant, and a
+    ``pretended`` number of them, are the work of defects.
+    """
 
     settings: ModelSettings
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -48,6 +52,9 @@ class Model:
     min_workers: int = 0
     max_workers: int = 0
     desired: int = 0
+    extra: int = 0
+    pretended: int | None = None
+    registered: bool = False
     leaving: bool = False
     closed: bool = False
 

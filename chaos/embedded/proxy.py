@@ -16,8 +16,9 @@ from chaos.embedded.defects import Defect
 from chaos.embedded.dispatch import Dispatcher, Refused
 from chaos.embedded.exchange import Exchange
 from chaos.embedded.metrics import Metrics
-from chaos.embedded.replica_link import ReplicaLink
 from chaos.embedded.routes import ModelRoute, ReplicaRoute, RouteTable
+from chaos.embedded.switchboard import Switchboard
+from chaos.embedded.wire import STREAM
 
 __all__ = ["Proxy"]
 
@@ -28,7 +29,7 @@ _SIGKILL = 9
 
 
 class Proxy:
-    """Runs in one event loop; all methods but :meth:`keep_links` return at once.
+    """Runs in one event loop; all its methods return at once.
 
     :param tasks: where the replicas' links live
     """
@@ -37,15 +38,13 @@ class Proxy:
         self.metrics = Metrics()
         self.control: ControlLink | None = None
         self.routes: dict[str, ModelRoute] = {}
-        self.synchronised = False
-        self._token = token
-        self._tasks = tasks
+        self.synchronised = asyncio.Event()
+        again = Defect.PROXY_NEVER_RECONNECTS not in defects
+        self.links = Switchboard(self, token, self._say, tasks, again)
         self._dispatcher: Dispatcher[Call] = Dispatcher(defects)
-        self._links: dict[int, ReplicaLink] = {}
-        self._keepers: dict[int, asyncio.Task[None]] = {}
         self._serving: dict[int, Call] = {}
         self._orphans: dict[int, Call] = {}
-        self._stuck: set[int] = set()
+        self._defects = defects
         self._generation = 0
         self._loop = asyncio.get_running_loop()
 
@@ -54,6 +53,9 @@ class Proxy:
     def infer(self, exchange: Exchange, model: str, protocol: Protocol) -> None:
         """Take a request for a model; it is answered in any case."""
         call = Call(self, exchange, model, protocol, time.monotonic())
+        if Defect.MANAGER_LINK_LOST_STOPS_SERVING in self._defects and not (self.control and self.control.up):
+            call.refuse(503, "ServiceUnavailableException", no_worker(model))
+            return
         try:
             self._dispatcher.submit(call)
         except Refused as refused:
@@ -82,28 +84,30 @@ class Proxy:
         return {name: self._dispatcher.queued(name) for name in self.routes}
 
     def client_gone(self, call: Call) -> None:
-        """A client left: its request waits no more; a handler that has it goes on, its answer is dropped."""
+        """A client left: its request waits no more; a handler that has it goes on, its answer is dropped.
+
+        Only a stream is broken off: it might never end.
+        """
         if self._dispatcher.withdraw(call):
             self._check_quiet(call.model)
             self._pump()
         elif self._serving.get(call.replica) is call:
-            self._links[call.replica].resume()
+            self._drop_answer(call)
 
     def client_flow(self, call: Call, paused: bool) -> None:
         """A client reads too slowly for the answer, or fast enough again."""
-        link = self._links.get(call.replica)
-        if link is not None and self._serving.get(call.replica) is call:
+        if self._serving.get(call.replica) is call:
             if paused:
-                link.pause()
+                self.links[call.replica].pause()
             else:
-                link.resume()
+                self.links[call.replica].resume()
 
     def _pump(self) -> None:
         while (assignment := self._dispatcher.next()) is not None:
             call, replica = assignment
             route = self.routes[call.model]
             call.started, call.replica = time.monotonic(), replica
-            call.timer = self._loop.call_later(route.timeout, self._overdue, call)
+            self._arm(call, route.timeout)
             self._serving[replica] = call
             headers = call.exchange.headers
             header = {
@@ -114,57 +118,101 @@ class Proxy:
                 "content_type": headers.get("content-type", ""),
                 "accept": headers.get("accept", ""),
             }
-            self._links[replica].send(header, call.exchange.body, call.exchange.size)
+            self.links[replica].send(header, call.exchange.body, call.exchange.size)
+
+    def _arm(self, call: Call, seconds: float) -> None:
+        self._cancel_timer(call)
+        call.timer = self._loop.call_later(seconds, self._overdue, call)
 
     def _overdue(self, call: Call) -> None:
-        """A handler took too long: kill it. Or a client does not read its answer: cut it off, keep the worker."""
+        """A handler took too long: kill it. Or a client does not read its answer: cut it off, keep the worker.
+
+        A whole answer has so long to be read in all, a stream so long to its next piece.
+        """
+        limit = self.routes[call.model].timeout
         if call.answering:
+            left = call.touched + limit - time.monotonic()
+            reader = call.exchange.paused if call.streaming else call.exchange.alive
+            if left > 0 and (call.streaming or not reader):
+                self._arm(call, left)
+                return
             call.exchange.abort()
-            self._links[call.replica].resume()
-            return
-        call.refuse(500, "InternalServerException", "Worker died.")
-        self._stuck.add(call.replica)
-        self._say(stuck=call.replica)
-        self._links[call.replica].cut()
+            if reader:
+                self._arm(call, limit)
+                self._drop_answer(call)
+                return
+        else:
+            call.refuse(500, "InternalServerException", "Worker died.")
+        self.links.replace(call.replica)
+        self.links[call.replica].cut()
+
+    def _drop_answer(self, call: Call) -> None:
+        """Nobody wants it any more."""
+        if call.streaming:
+            self.links[call.replica].cut()
+        else:
+            self.links[call.replica].resume()
 
     # what a replica's link says
 
     def link_up(self, replica: int) -> None:
+        self.links.came(replica)
+
+    def link_idle(self, replica: int) -> None:
         self._dispatcher.connected(replica)
-        self._say(up=replica)
         self._pump()
 
     def link_lost(self, replica: int) -> None:
+        self.links.went(replica)
         call = self._dispatcher.disconnected(replica)
         self._serving.pop(replica, None)
         if call is not None:
             self._cancel_timer(call)
             if call.answering:
                 call.exchange.abort()
-            elif call.exchange.alive:
+            elif call.exchange.alive and not self._sent_again(call):
                 self._bury(replica, 0)  # one that an earlier cut of the same link left
                 self._orphans[replica] = call
                 self._loop.call_later(DEATH_SECONDS, self._bury, replica, 0)
             self._check_quiet(call.model)
         self._check_drained(replica)
 
+    def _sent_again(self, call: Call) -> bool:
+        """The defect: a handler may have seen the request, and another will."""
+        if Defect.PROXY_RETRIES not in self._defects:
+            return False
+        try:
+            self._dispatcher.submit(call)
+        except Refused:
+            return False
+        self._pump()
+        return True
+
     def answer_head(self, replica: int, header: dict[str, Any], length: int) -> None:
         call = self._serving.get(replica)
         if call is None:
             return
-        self._cancel_timer(call)
-        call.answering = True
-        call.timer = self._loop.call_later(self.routes[call.model].timeout, self._overdue, call)
+        call.answering, call.streaming, call.touched = True, length == STREAM, time.monotonic()
+        self._arm(call, self.routes[call.model].timeout)
         status = int(header["status"])
         self.metrics.answered(status)
-        call.exchange.begin(status, length, str(header["type"]))
-        if call.exchange.paused:  # by what is left of the answer before this one
-            self._links[replica].pause()
+        call.exchange.begin(status, None if call.streaming else length, str(header["type"]))
+        if call.streaming and not call.exchange.alive:
+            self._drop_answer(call)
+        elif call.exchange.paused:  # by what is left of the answer before this one
+            self.links[replica].pause()
 
     def answer_body(self, replica: int, chunk: bytes) -> None:
         call = self._serving.get(replica)
         if call is not None:
+            call.touched = time.monotonic()
             call.exchange.send(chunk)
+
+    def answer_broken(self, replica: int) -> None:
+        call = self._serving.get(replica)
+        if call is not None:
+            call.exchange.abort()
+            self.answer_end(replica)
 
     def answer_end(self, replica: int) -> None:
         call = self._serving.pop(replica, None)
@@ -173,7 +221,7 @@ class Proxy:
         self._cancel_timer(call)
         drained = self._dispatcher.release(replica)
         self.metrics.served(call.model, time.monotonic() - call.arrived, call.started - call.arrived)
-        self._links[replica].resume()
+        self.links[replica].resume()
         call.exchange.end()
         if drained:
             self._say(drained=replica)
@@ -189,7 +237,7 @@ class Proxy:
             for call in self._dispatcher.remove_model(name):
                 call.refuse(503, "ServiceUnavailableException", no_worker(name))
         deaths = dict(table.deaths)
-        for replica in self._links.keys() - {route.id for route in table.replicas}:
+        for replica in set(self.links) - {route.id for route in table.replicas}:
             self._remove(replica, deaths.get(replica, 0))
         for replica, number in deaths.items():
             self._bury(replica, number)
@@ -203,36 +251,28 @@ class Proxy:
             )
         for entry in table.replicas:
             self._add(entry)
-        self.synchronised = True
+        self.synchronised.set()
         self._generation = table.generation
         for route in table.models:
             self._check_quiet(route.name)
         self._pump()
 
     def _add(self, route: ReplicaRoute) -> None:
-        if route.id not in self._links:
-            link = ReplicaLink(self, route.id, route.port, self._token)
+        model = self.routes.get(route.model)
+        if self.links.add(route.id, route.port, model.timeout if model is not None else 0.0):
             self._dispatcher.add_replica(route.id, route.model)
-            self._links[route.id] = link
-            self._keepers[route.id] = self._tasks.create_task(link.keep())
-        elif self._links[route.id].up:
-            self._say(up=route.id)  # said again with each table: the manager's end may be a new connection
-        if route.id in self._stuck:
-            self._say(stuck=route.id)  # likewise
         if route.draining:
             self._dispatcher.drain(route.id)
             self._check_drained(route.id)
 
     def _remove(self, replica: int, number: int) -> None:
         self._serving.pop(replica, None)
-        self._stuck.discard(replica)
         call = self._dispatcher.remove_replica(replica)
         if call is not None:
             self._cancel_timer(call)
             self._orphans[replica] = call
             self._bury(replica, number)
-        self._keepers.pop(replica).cancel()
-        self._links.pop(replica).forget()
+        self.links.remove(replica)
 
     def _bury(self, replica: int, number: int) -> None:
         """Answer the request whose replica died; TorchServe tells a kill from an exit by the status."""
@@ -242,7 +282,7 @@ class Proxy:
             call.refuse(status, "InternalServerException", "Worker died.")
 
     def _check_drained(self, replica: int) -> None:
-        if replica in self._links and self._dispatcher.drained(replica):
+        if replica in self.links and self._dispatcher.drained(replica):
             self._say(drained=replica)
 
     def _check_quiet(self, model: str) -> None:

@@ -6,26 +6,23 @@ new connection with the token takes the place of an older one, so a link that wa
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 import resource
-import select
 import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from chaos.embedded.answers import Protocol, error_body
-from chaos.embedded.tensors import TensorError, encode_answer, handler_body, parse_request
-from chaos.embedded.wire import PREFIX, WireError, encode_head, parse_header, parse_prefix
+from chaos.embedded import cgroups
+from chaos.embedded.answering import Answering
+from chaos.embedded.executions import ExecutionLog
+from chaos.embedded.link_end import LinkEnd
 from chaos.errors import ChaosError
-from chaos.handlers.formats import JSON, HandlerInputError
-from chaos.handlers.package import Handler, load_package
 
-__all__ = ["BODY_LIMIT", "ReplicaSpec", "run_replica"]
+__all__ = ["BODY_LIMIT", "OUT_OF_MEMORY", "ReplicaSpec", "run_replica"]
 
 BODY_LIMIT = 6_553_500
 """The largest request body in bytes: TorchServe's default."""
@@ -36,145 +33,91 @@ NICENESS = 5
 ERROR_LENGTH = 600
 """Characters of an error that are told: at six bytes each, still one atomic write to a pipe."""
 
-JOINED = 16 * 1024
-HELLO_SECONDS = 5.0
-SEND_SECONDS = 600.0
+OUT_OF_MEMORY = 87
+"""The exit code of a replica that met the limit which it set itself: its memory is given back, as by a kill."""
+
+DESCRIPTORS = 1024
+"""How many files a replica may have open: a handler that leaks them harms itself only."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSpec:
-    """What a replica is: its number, its package, the link's token, its memory limit in bytes over the base."""
+    """What a replica is: its number, its package, the link's token, its memory limit in bytes over the base.
+
+    The kernel keeps the limit where ``cgroup`` is the path of a memory cgroup; elsewhere the replica does itself.
+    ``executions`` is the file in which to note what its handler is given (empty: nowhere), ``crossed`` the defect.
+    """
 
     id: int
     model: str
     package: str
     token: str
     memory: int
+    cgroup: str = ""
+    executions: str = ""
+    crossed: bool = False
 
 
 def run_replica(spec: ReplicaSpec, listener: socket.socket, report: Callable[[dict[str, Any]], None]) -> None:
     """Load, tell the manager by ``report``, and serve until killed. Returns only if the package is broken."""
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    limit_memory(spec.memory)
-    replica = _Replica(spec)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = DESCRIPTORS if most == resource.RLIM_INFINITY else min(DESCRIPTORS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
+    limited = not _join(spec.cgroup) and limit_memory(spec.memory)
     try:
-        replica.handler(spec.package)
-    except (ChaosError, MemoryError) as error:
+        executions = ExecutionLog(Path(spec.executions), spec.model) if spec.executions else None
+        answering = Answering(spec.model, executions)
+        answering.handler(spec.package)
+    except (ChaosError, MemoryError, OSError) as error:
+        if limited and isinstance(error.__cause__ or error, MemoryError):
+            sys.exit(OUT_OF_MEMORY)
         report({"event": "failed", "id": spec.id, "error": (str(error) or "out of memory")[:ERROR_LENGTH]})
         return
     report({"event": "ready", "id": spec.id, "pid": os.getpid(), "port": listener.getsockname()[1]})
-    replica.serve(listener)
+    serve(spec, answering, listener, limited)
 
 
-def limit_memory(extra: int) -> None:
-    """Let this process take ``extra`` bytes of data memory more than it has now, and no more (on Linux)."""
+def _join(cgroup: str) -> bool:
+    """Whether this process is in its cgroup now."""
+    if not cgroup:
+        return False
+    try:
+        cgroups.join(Path(cgroup))
+    except OSError as error:
+        sys.stderr.write(f"no cgroup: {error} (memory is limited by RLIMIT_DATA)\n")
+        return False
+    return True
+
+
+def limit_memory(extra: int) -> bool:
+    """Let this process take ``extra`` bytes of data memory more than it has now, and no more; False if not on Linux."""
     if sys.platform != "linux":
-        return
+        return False
     with open("/proc/self/status", encoding="ascii") as status:
         base = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))
     resource.setrlimit(resource.RLIMIT_DATA, (base + extra, base + extra))
+    return True
 
 
-class _Replica:
-    def __init__(self, spec: ReplicaSpec) -> None:
-        self._spec = spec
-        self._handlers: dict[str, Handler] = {}
+def serve(spec: ReplicaSpec, answering: Answering, listener: socket.socket, limited: bool) -> NoReturn:
+    """Answer requests one by one, for ever; one that meets a limit of our own ends the replica, as the kernel's does.
 
-    def handler(self, package: str) -> Handler:
-        """A package's handler, loaded when it is first asked for (another than our own only with a shared pool)."""
-        if package not in self._handlers:
-            self._handlers[package] = load_package(Path(package), self._spec.model)
-        return self._handlers[package]
-
-    def serve(self, listener: socket.socket) -> None:
-        link: socket.socket | None = None
-        while True:
-            ready, _, _ = select.select([listener] if link is None else [listener, link], [], [])
-            if listener in ready:
-                fresh = self._accept(listener)
-                if fresh is not None:
-                    if link is not None:
-                        link.close()
-                    link = fresh
-                continue
-            if link is None:
-                continue
-            try:
-                self._serve_one(link)
-            except (OSError, WireError):
-                link.close()
-                link = None
-
-    def _accept(self, listener: socket.socket) -> socket.socket | None:
-        link, _ = listener.accept()
-        link.settimeout(HELLO_SECONDS)
-        try:
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            hello, _ = _receive(link, body_limit=0)
-            if not hmac.compare_digest(str(hello.get("token", "")).encode(), self._spec.token.encode()):
-                raise WireError("wrong token")
-            link.sendall(encode_head({"hello": self._spec.id, "pid": os.getpid()}, 0))
-        except (OSError, WireError):
-            link.close()
-            return None
-        link.settimeout(SEND_SECONDS)
-        return link
-
-    def _serve_one(self, link: socket.socket) -> None:
-        request, body = _receive(link, body_limit=BODY_LIMIT)
-        status, answer, kind = self._answer(request, body)
-        head = encode_head({"status": status, "type": kind}, len(answer))
-        if len(answer) <= JOINED:
-            link.sendall(head + answer)  # one packet, one wake-up of the proxy
-        else:
-            link.sendall(head)
-            link.sendall(answer)
-
-    def _answer(self, request: dict[str, Any], body: bytes) -> tuple[int, bytes, str]:
-        protocol = Protocol(request["protocol"])
-
-        def refuse(status: int, kind: str, message: str) -> tuple[int, bytes, str]:
-            return status, error_body(protocol, status, kind, message), JSON
-
-        oip = protocol is Protocol.OIP
-        try:
-            handler = self.handler(request["package"])
-            if oip:
-                tensors = parse_request(body)
-                answer, _ = handler.invoke(handler_body(tensors), JSON, JSON)
-                return 200, encode_answer(tensors, answer, request["model"], request["version"]), JSON
-            answer, kind = handler.invoke(body, request["content_type"], request["accept"])
-        except TensorError as error:
-            return refuse(error.status, "", str(error))
-        except HandlerInputError as error:
-            return refuse(400, "BadRequestException", str(error))
-        except MemoryError:
-            return refuse(507, "InternalServerException", "Out of resources")
-        except Exception as error:
-            message = f"{type(error).__name__}: {error}" if oip else "Prediction failed"
-            return refuse(500 if oip else 503, "InternalServerException", message)
-        return 200, answer, kind
-
-
-def _receive(link: socket.socket, body_limit: int) -> tuple[dict[str, Any], bytes]:
-    header_length, body_length = parse_prefix(_exactly(link, PREFIX.size))
-    if body_length > body_limit:
-        raise WireError(f"a body of {body_length} bytes is more than the {body_limit} allowed")
-    header = parse_header(_exactly(link, header_length))
-    return header, _exactly(link, body_length)
-
-
-def _exactly(link: socket.socket, count: int) -> bytes:
-    data = bytearray(count)
-    view = memoryview(data)
-    done = 0
-    while done < count:
-        got = link.recv_into(view[done:])
-        if got == 0:
-            raise ConnectionError("the proxy is gone")
-        done += got
-    return bytes(data)
+    The platform then answers that one. Were it answered here, the next would be on its way to a process that ends.
+    """
+    end = LinkEnd(listener, spec.id, spec.token, BODY_LIMIT, spec.crossed)
+    while True:
+        request, body = end.request()
+        status, answer, kind = answering.answer(request, body)
+        if limited and status == 507:
+            os._exit(OUT_OF_MEMORY)
+        header = {"status": status, "type": kind}
+        if isinstance(answer, bytes):
+            end.answer(header, answer)
+        elif isinstance(end.stream(header, answer), MemoryError) and limited:
+            os._exit(OUT_OF_MEMORY)
+        del answer, body  # what they take is given back before the next request, not after it
 
 
 def write_line(descriptor: int, message: dict[str, Any]) -> None:

@@ -1,41 +1,48 @@
 """The proxy's TCP link to one replica: connects, says the token, carries one request at a time, and reconnects.
 
 What is with the replica when the link breaks is given back to the owner and never sent again: the handler
-may have seen it.
+may have seen it. A link that is cut without a word is noticed by its beats (see :mod:`chaos.embedded.pulse`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
-from chaos.embedded.wire import FrameReader, WireError, encode_head
+from chaos.embedded.pulse import DIAL_SECONDS, GREETING_SECONDS, RETRY_FIRST, RETRY_LAST, Pulse
+from chaos.embedded.wire import FrameReader, Signal, WireError, encode_head
 
 __all__ = ["LinkOwner", "ReplicaLink"]
 
-CONNECT_SECONDS = 5.0
 JOINED = 16 * 1024
-RETRY_FIRST, RETRY_LAST = 0.005, 0.5
+_BEAT = Signal.BEAT.frame
 
 
 class LinkOwner(Protocol):
     """Who is told what happens on a link; ``replica`` is the link's number."""
 
     def link_up(self, replica: int) -> None:
-        """The link stands, the replica is idle."""
+        """The link stands."""
+
+    def link_idle(self, replica: int) -> None:
+        """The link stands, and the replica is idle: said once after each :meth:`link_up`, maybe later."""
 
     def link_lost(self, replica: int) -> None:
         """The link broke after it stood."""
 
     def answer_head(self, replica: int, header: dict[str, Any], length: int) -> None:
-        """The answer begins."""
+        """The answer begins; ``length`` may be :data:`~chaos.embedded.wire.STREAM`."""
 
     def answer_body(self, replica: int, chunk: bytes) -> None:
         """A piece of the answer."""
 
     def answer_end(self, replica: int) -> None:
         """The answer is complete, the replica is idle."""
+
+    def answer_broken(self, replica: int) -> None:
+        """The answer, a stream, will never be complete; the replica is idle."""
 
 
 class _Wire(asyncio.Protocol):
@@ -45,8 +52,10 @@ class _Wire(asyncio.Protocol):
         self._link = link
         self._reader = FrameReader(self)
         self._hello = True
-        self._pieces: Iterator[bytes] = iter(())
+        self._pieces: Iterator[bytes] | None = None
         self._paused = False
+        self.idle = False
+        self.pulse = Pulse()
         loop = asyncio.get_running_loop()
         self.greeted: asyncio.Future[None] = loop.create_future()
         self.lost: asyncio.Future[None] = loop.create_future()
@@ -62,6 +71,7 @@ class _Wire(asyncio.Protocol):
         self._link.wire_lost(self)
 
     def data_received(self, data: bytes) -> None:
+        self.pulse.silent = 0
         try:
             self._reader.feed(data)
         except WireError:
@@ -78,6 +88,15 @@ class _Wire(asyncio.Protocol):
         self._pieces = iter(body)
         self._pump()
 
+    def beat(self) -> None:
+        """Ask whether the replica is there, or give the connection up if it did not answer for too long."""
+        if self.transport is None or not self.transport.is_reading():
+            self.pulse.silent = 0  # it is we who do not listen
+        elif self.pulse.lost():
+            self.transport.abort()
+        elif self._pieces is None:  # not into a body; while it gets one, the replica beats by itself
+            self.transport.write(_BEAT)
+
     def pause_writing(self) -> None:
         self._paused = True
 
@@ -86,14 +105,17 @@ class _Wire(asyncio.Protocol):
         self._pump()
 
     def _pump(self) -> None:
-        while not self._paused and self.transport is not None:
+        while self._pieces is not None and not self._paused and self.transport is not None:
             piece = next(self._pieces, None)
             if piece is None:
-                return
-            self.transport.write(piece)
+                self._pieces = None
+            else:
+                self.transport.write(piece)
 
     def frame_head(self, header: dict[str, Any], length: int) -> None:
-        if not self._hello:
+        if self._hello:
+            self.idle = not header.get("busy")
+        else:
             self._link.owner.answer_head(self._link.id, header, length)
 
     def frame_body(self, chunk: bytes) -> None:
@@ -108,16 +130,32 @@ class _Wire(asyncio.Protocol):
             if not self.greeted.done():
                 self.greeted.set_result(None)
 
+    def frame_signal(self, signal: Signal) -> None:
+        match signal:
+            case Signal.BROKEN:
+                self._link.owner.answer_broken(self._link.id)
+            case Signal.IDLE:
+                self.idle = True
+                self._link.wire_idle(self)
+            case Signal.BEAT:
+                pass  # that it came is all that it says
+
 
 class ReplicaLink:
-    """The link to the replica that listens on a loopback ``port``."""
+    """The link to the replica that listens on a loopback ``port``.
 
-    def __init__(self, owner: LinkOwner, replica: int, port: int, token: str) -> None:
+    :param again: whether a link that broke is made again
+    """
+
+    def __init__(self, owner: LinkOwner, replica: int, port: int, token: str, again: bool = True) -> None:
         self.owner = owner
         self.id = replica
         self.port = port
         self._token = token
+        self._again = again
         self._wire: _Wire | None = None
+        self.since = time.monotonic()
+        """When it last came to stand, or broke."""
 
     @property
     def up(self) -> bool:
@@ -126,20 +164,20 @@ class ReplicaLink:
 
     async def keep(self) -> None:
         """Connect and, whenever the link breaks, connect again, until cancelled."""
-        loop = asyncio.get_running_loop()
         delay = RETRY_FIRST
         while True:
             wire = _Wire(self)
             try:
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    await loop.create_connection(lambda wire=wire: wire, "127.0.0.1", self.port)  # type: ignore[misc]
-                    wire.send(encode_head({"token": self._token}, 0), [])
-                    await asyncio.wait([wire.greeted, wire.lost], return_when=asyncio.FIRST_COMPLETED)
+                await self._dial(wire)
                 if wire.greeted.done() and not wire.lost.done():
-                    self._wire = wire
                     delay = RETRY_FIRST
+                    self._wire, self.since = wire, time.monotonic()
                     self.owner.link_up(self.id)
+                    if wire.idle:
+                        self.owner.link_idle(self.id)
                     await wire.lost
+                    if not self._again:
+                        return
             except (OSError, TimeoutError):
                 pass  # nothing listens there (any more); the manager takes the route away if it is dead
             finally:
@@ -147,6 +185,19 @@ class ReplicaLink:
                     wire.transport.abort()
             await asyncio.sleep(delay)
             delay = min(2 * delay, RETRY_LAST)
+
+    async def _dial(self, wire: _Wire) -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(DIAL_SECONDS):
+            await loop.create_connection(lambda: wire, "127.0.0.1", self.port)
+        wire.send(encode_head({"token": self._token}, 0), [])
+        async with asyncio.timeout(GREETING_SECONDS):
+            await asyncio.wait([wire.greeted, wire.lost], return_when=asyncio.FIRST_COMPLETED)
+
+    def beat(self) -> None:
+        """Call each :data:`~chaos.embedded.pulse.BEAT_SECONDS`: notices a link that was cut without a word."""
+        if self._wire is not None:
+            self._wire.beat()
 
     def send(self, header: dict[str, Any], body: list[bytes], length: int) -> None:
         """Send a request of ``length`` bytes in pieces. The link must stand."""
@@ -175,8 +226,13 @@ class ReplicaLink:
         if wire is not None and wire.transport is not None:
             wire.transport.abort()
 
+    def wire_idle(self, wire: _Wire) -> None:
+        """The replica has become idle; before the link is said to stand, that is said with it."""
+        if wire is self._wire:
+            self.owner.link_idle(self.id)
+
     def wire_lost(self, wire: _Wire) -> None:
         """A connection ended; tell the owner if it was the one in use."""
         if wire is self._wire:
-            self._wire = None
+            self._wire, self.since = None, time.monotonic()
             self.owner.link_lost(self.id)

@@ -1,4 +1,7 @@
-"""The manager process: brings the platform up, says that it is ready, and takes it down again in order."""
+"""The manager process: brings the platform up, says that it is ready, and takes it down again in order.
+
+It is started by the supervisor, whose sockets it inherits: ``python -m chaos.embedded.server SUPERVISOR SETTINGS``.
+"""
 
 from __future__ import annotations
 
@@ -10,107 +13,90 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from aiohttp import web
 
 from chaos.embedded.api.oip import OipControl
 from chaos.embedded.api.torchserve import ManagementApi
-from chaos.embedded.defects import Defect
+from chaos.embedded.defects import Defect, parse_defects
+from chaos.embedded.error_history import ErrorHistory
+from chaos.embedded.fleet import Fleet
 from chaos.embedded.forks import Forks
 from chaos.embedded.hub import ProxyHub
+from chaos.embedded.links import LinkProxies
 from chaos.embedded.manager import Manager
+from chaos.embedded.settings import PlatformSettings
+from chaos.embedded.state import StateFile
 from chaos.embedded.store import Store
 from chaos.errors import ChaosError
+from chaos.lifeline import die_with_parent
 
-__all__ = ["PlatformSettings", "run_platform"]
+__all__ = ["main"]
 
-HOST = "127.0.0.1"
 STARTUP_SECONDS = 20.0
 STOP_SECONDS = 3.0
 WORKER_LIMIT = 64
 """How many workers this node may have in all."""
 
-MEMORY = 512 << 20
-"""What a replica may take over its base, in bytes."""
+LOG = 2
+"""Standard error: what the platform and its handlers say."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformSettings:
-    """What the command line says; port 0 is any free one."""
-
-    inference: int = 0
-    management: int = 0
-    metrics: int = 0
-    defects: frozenset[Defect] = frozenset()
-    models: tuple[Path, ...] = ()
-
-
-def run_platform(settings: PlatformSettings, log: IO[bytes]) -> None:
-    """Run until end of file on stdin, or SIGTERM. Prints the one ready line on stdout.
+async def serve(settings: PlatformSettings) -> None:
+    """Run until end of file on stdin. Prints one line on stdout when it is ready.
 
     :raises ChaosError: if it cannot start; the message is one sentence with the remedy
     """
-    with ExitStack() as stack:
-        sockets = {
-            name: stack.enter_context(_listen(name, port))
-            for name, port in (
-                ("inference", settings.inference),
-                ("management", settings.management),
-                ("metrics", settings.metrics),
-            )
-        }
-        asyncio.run(_serve(settings, sockets, log))
-
-
-def _listen(name: str, port: int) -> socket.socket:
-    listener = socket.socket()
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen(1024)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise ChaosError(
-            f"the {name} port {port} on {HOST} cannot be opened: {getattr(error, 'strerror', None) or error} "
-            f"(stop what uses it, or choose another with --{name})"
-        ) from None
-    return listener
-
-
-async def _serve(settings: PlatformSettings, sockets: dict[str, socket.socket], log: IO[bytes]) -> None:
-    stopping = _stop_signals()
+    stopping = _stop_signal()
     token = secrets.token_hex(16)
+    state = Path(settings.state)
+    defects = parse_defects(settings.defects)
+    history = ErrorHistory(state / "errors.jsonl")
     try:
         async with asyncio.TaskGroup() as tasks:
-            manager = Manager(WORKER_LIMIT, tasks)
-            forks = Forks(token, MEMORY, log)
-            descriptors = (sockets["inference"].fileno(), sockets["metrics"].fileno())
+            fleet = Fleet(tasks, history, defects)
+            forks = Forks(
+                token,
+                settings.memory,
+                settings.cgroup,
+                LOG,
+                executions=settings.executions,
+                crossed=Defect.CROSSED_ANSWERS in defects,
+            )
+            inherited = (settings.descriptors["inference"], settings.descriptors["metrics"])
             proxy_settings = {
                 "token": token,
-                "defects": sorted(settings.defects),
-                "inference": descriptors[0],
-                "metrics": descriptors[1],
+                "defects": sorted(defects),
+                "inference": inherited[0],
+                "metrics": inherited[1],
             }
-            hub = ProxyHub(manager.snapshot, manager.stuck, proxy_settings, descriptors, log)
-            manager.attach(forks, hub)
-            store = Store(settings.models)
+            hub = ProxyHub(
+                fleet.snapshot,
+                fleet.stuck,
+                proxy_settings,
+                inherited,
+                LOG,
+                LinkProxies(settings.link_proxy, settings.links),
+            )
+            fleet.attach(forks, hub)
+            manager = Manager(WORKER_LIMIT, tasks, fleet, StateFile(state / "models.json"), defects)
+            manager.restore()
+            store = Store(Path(path) for path in settings.models)
             hub.control = OipControl(manager, store)
             tasks.create_task(hub.run())
             tasks.create_task(forks.run())
             runner = web.AppRunner(
-                ManagementApi(manager, store, hub).application(),
+                ManagementApi(manager, store, hub, history).application(),
                 access_log=None,
                 shutdown_timeout=STOP_SECONDS,
             )
             await runner.setup()
+            management = socket.socket(fileno=settings.descriptors["management"])
             try:
-                await web.SockSite(runner, sockets["management"]).start()
+                await web.SockSite(runner, management).start()
                 await _started(hub, forks)
-                _say_ready(sockets, hub.pid, forks.pid)
+                _say({"ready": True, "proxy": hub.pid, "forkserver": forks.pid})
                 await stopping.wait()
                 await manager.stop(STOP_SECONDS)
                 await hub.stop()
@@ -138,18 +124,15 @@ async def _started(hub: ProxyHub, forks: Forks) -> None:
     )
 
 
-def _say_ready(sockets: dict[str, socket.socket], proxy: int, forkserver: int) -> None:
-    ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
-    line = {"ready": True, "pid": os.getpid(), "proxy": proxy, "forkserver": forkserver, **ports}
-    sys.stdout.write(json.dumps(line) + "\n")
+def _say(message: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 
-def _stop_signals() -> asyncio.Event:
-    """Set at SIGTERM, and at end of file on stdin: whoever started the platform is gone, however it went."""
+def _stop_signal() -> asyncio.Event:
+    """Set at end of file on stdin: the supervisor wants it to end."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stopping.set)
 
     def watch() -> None:
         while os.read(0, 4096):
@@ -158,3 +141,26 @@ def _stop_signals() -> asyncio.Event:
 
     threading.Thread(target=watch, name="stdin", daemon=True).start()
     return stopping
+
+
+def main() -> None:
+    """Run the manager; what keeps it from starting is said in one line on stdout."""
+    die_with_parent(int(sys.argv[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(
+        signal.SIGTERM, signal.SIG_DFL
+    )  # the supervisor's is its own: a manager that is told ends, and is replaced
+    try:
+        asyncio.run(serve(PlatformSettings.from_json(sys.argv[2])))
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        if not isinstance(first, ChaosError):
+            raise
+        _say({"error": str(first)})
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,35 +6,42 @@ The worker outlives its replicas: its id and start time stay, its process change
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, datetime
+from typing import Protocol
 
-from chaos.embedded.forks import Child, Forks, SpawnFailed
+from chaos.embedded.backoff import HEALTHY_SECONDS, backoff
+from chaos.embedded.forks import Child, Death, Forks, SpawnFailed
 from chaos.embedded.hub import ProxyHub
 from chaos.embedded.routes import ReplicaRoute
+from chaos.errors import ChaosError
 
-__all__ = ["Worker", "backoff"]
+__all__ = ["Worker", "WorkerOwner"]
 
 STARTUP_SECONDS = 120.0
-BACKOFF_FIRST, BACKOFF_LAST = 0.05, 2.0
-HEALTHY_SECONDS = 5.0
-"""A replica that lived so long was healthy: what happens to it then is no crash loop."""
-
 RETRYING = 3
 """After so many failures in a row a worker counts as one that keeps failing."""
 
 
-def backoff(failures: int) -> float:
-    """Seconds to wait before the next start after so many failures in a row: 0 after the first, then doubling."""
-    return 0.0 if failures <= 1 else min(BACKOFF_FIRST * 2.0 ** min(failures - 2, 30), BACKOFF_LAST)
+class WorkerOwner(Protocol):
+    """Who is told what becomes of a worker's replicas."""
+
+    def changed(self) -> None:
+        """The route table, or what an operation waits for, is another now."""
+
+    def died(self, worker: Worker, child: Child, death: Death, meant: bool) -> None:
+        """A replica that served is gone; ``meant`` if its worker was let go."""
+
+    def unborn(self, worker: Worker, child: Child, death: Death, error: SpawnFailed) -> None:
+        """A replica did not get so far as to serve."""
 
 
 class Worker:
     """A worker slot; :meth:`run` is its life.
 
-    :param changed: called after each change that the route table or a waiting operation should see
-    :param died: called with a dead replica's number and its signal, 0 if it exited by itself
+    :param replaces_killed: False for the defect ``killed_never_replaced``
     """
 
     def __init__(
@@ -44,8 +51,8 @@ class Worker:
         package: str,
         forks: Forks,
         hub: ProxyHub,
-        changed: Callable[[], None],
-        died: Callable[[int, int], None],
+        owner: WorkerOwner,
+        replaces_killed: bool = True,
     ) -> None:
         self.id = worker_id
         self.model = model
@@ -56,10 +63,11 @@ class Worker:
         self._package = package
         self._forks = forks
         self._hub = hub
-        self._changed = changed
-        self._died = died
+        self._owner = owner
+        self._replaces_killed = replaces_killed
         self._child: Child | None = None
         self._routed = False
+        self._port = 0
         self._retire = asyncio.Event()
         self._drain_seconds = 0.0
 
@@ -77,16 +85,22 @@ class Worker:
         """The replica as the proxy is told of it; None while there is none that serves."""
         if not self._routed or self._child is None:
             return None
-        return ReplicaRoute(self._child.id, self.model, self._child.port, self._retire.is_set())
+        return ReplicaRoute(self._child.id, self.model, self._port, self._retire.is_set())
 
     def retire(self, drain_seconds: float) -> None:
         """Let it go: no new request, the one in flight may take so long. :meth:`run` returns when it is gone."""
         self._drain_seconds = drain_seconds
         self._retire.set()
 
-    def kill(self, replica: int) -> None:
-        """Kill the replica of this number, if it still is this worker's."""
+    def overdue(self, replica: int) -> None:
+        """The handler of the replica of this number, if it still is this worker's, took too long: kill it."""
         if self._child is not None and self._child.id == replica:
+            self._child.overdue = True
+            self._forks.kill(self._child)
+
+    def kill(self) -> None:
+        """Kill its replica, if it has one."""
+        if self._child is not None:
             self._forks.kill(self._child)
 
     async def run(self) -> None:
@@ -97,49 +111,67 @@ class Worker:
                 return
             await self._unless_retired(self._forks.up.wait())
             if self._forks.up.is_set():
-                await self._one_life()
+                death = await self._one_life()
+                if death.killed and not self._replaces_killed:
+                    await self._retire.wait()
 
-    async def _one_life(self) -> None:
-        """Start a replica, and stay with it until it is gone."""
+    async def _one_life(self) -> Death:
+        """Start a replica, and stay with it until it is gone; how it ended."""
         child = await self._forks.spawn(self.model, self._package)
         self._child = child
         born = time.monotonic()
-        if await self._loaded(child):
+        wrong = await self._loaded(child)
+        if child.ready.done() and wrong is None:
             self.pid, self.error, self._routed = child.pid, None, True
-            self._changed()
+            self._owner.changed()
             await self._unless_retired(asyncio.wait([child.exited]))
             if not child.exited.done():
-                self._changed()
+                self._owner.changed()
                 await self._hub.until(
                     lambda: child.id in self._hub.drained or child.exited.done(), self._drain_seconds
                 )
+        meant = not child.exited.done() and self._retire.is_set()
         self._forks.kill(child)
-        number = await child.exited
+        death = await child.exited
         if self._routed:
             self.failures = 0 if time.monotonic() - born > HEALTHY_SECONDS else self.failures + 1
-            self._died(child.id, number)
+            self._owner.died(self, child, death, meant)
+        elif wrong is not None:
+            self._owner.unborn(self, child, death, wrong)
+        if (
+            wrong is not None and wrong.broken
+        ):  # else the fork server died, which says nothing about the package
+            self.error = wrong
+            self.failures += 1
         self._hub.drained.discard(child.id)
         self._routed, self._child = False, None
-        self._changed()
+        self._owner.changed()
+        try:
+            await self._hub.proxies.drop(self._link(child))
+        except ChaosError as error:
+            sys.stderr.write(f"{self._link(child)} is left: {error}\n")
+        return death
 
-    async def _loaded(self, child: Child) -> bool:
-        """Whether the replica has loaded its package; why not is noted."""
+    def _link(self, child: Child) -> str:
+        """The fault proxy's name for the link to a replica; empty if it has none."""
+        return self._hub.proxies.name("replica", self.model, child.id)
+
+    async def _loaded(self, child: Child) -> SpawnFailed | None:
+        """Wait until the replica has loaded its package, or the worker is retired; why it has not, if it failed."""
         try:
             async with asyncio.timeout(STARTUP_SECONDS):
                 await self._unless_retired(asyncio.wait([child.ready]))
-            if not child.ready.done():
-                return False
-            child.ready.result()
+            if child.ready.done():
+                child.ready.result()
+                self._port = await self._hub.proxies.lead(self._link(child), child.port)
         except SpawnFailed as error:
-            if error.broken:  # else the fork server died, which says nothing about the package
-                self.error = error
-                self.failures += 1
-            return False
+            return error
+        except ChaosError as error:
+            sys.stderr.write(f"{self._link(child)}: {error}\n")
+            return SpawnFailed(f"its link cannot be led through the fault proxy: {error}")
         except TimeoutError:
-            self.error = SpawnFailed(f"the model did not load within {STARTUP_SECONDS:.0f} s")
-            self.failures += 1
-            return False
-        return True
+            return SpawnFailed(f"the model did not load within {STARTUP_SECONDS:.0f} s")
+        return None
 
     async def _unless_retired(self, awaitable: Awaitable[object]) -> None:
         """Wait for it, or until retired, whichever is first."""

@@ -10,7 +10,7 @@ import importlib.util
 import inspect
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -42,8 +42,13 @@ class Handler:
         self._functions = functions
         self._model = model
 
-    def invoke(self, body: bytes, content_type: str = JSON, accept: str = "") -> tuple[bytes, str]:
+    def invoke(
+        self, body: bytes, content_type: str = JSON, accept: str = ""
+    ) -> tuple[bytes | Iterator[bytes], str]:
         """Answer one request: the answer's body and its content type.
+
+        An ``output_fn`` or ``transform_fn`` that returns an iterator (a generator) of text or bytes answers in
+        pieces, none of them empty; what the iterator raises comes out of the one returned here.
 
         :param accept: the request's ``Accept``; empty means JSON
         :raises HandlerInputError: if the body cannot be decoded or the answer not written as wanted
@@ -57,11 +62,17 @@ class Handler:
             prediction = functions["predict_fn"](data, self._model)
             answer = functions["output_fn"](prediction, accept)
         answer, kind = answer if isinstance(answer, tuple) else (answer, accept)
-        if isinstance(answer, str):
-            answer = answer.encode()
-        if not isinstance(answer, bytes | bytearray | memoryview):
-            raise TypeError(f"the handler's answer is a {type(answer).__name__}, not bytes or text")
-        return bytes(answer), kind or JSON
+        if isinstance(answer, Iterator):
+            return filter(None, map(_as_bytes, answer)), kind or JSON
+        return _as_bytes(answer), kind or JSON
+
+
+def _as_bytes(answer: object) -> bytes:
+    if isinstance(answer, str):
+        return answer.encode()
+    if not isinstance(answer, bytes | bytearray | memoryview):
+        raise TypeError(f"the handler's answer is a {type(answer).__name__}, not bytes or text")
+    return bytes(answer)
 
 
 def is_package(directory: Path) -> bool:

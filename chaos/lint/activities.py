@@ -10,13 +10,14 @@ import inspect
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+
 from chaos.documents import nearest
 from chaos.errors import DocumentError
-from chaos.faults.base import GROUP, create_fault
+from chaos.faults.registry import arguments_of
 from chaos.lint.findings import Report
 from chaos.lint.variables import Variables
 
@@ -132,8 +133,8 @@ def _check_python(activity: Activity, variables: Variables, report: Report) -> N
         return
     _check_call(function, provider, arguments, f"{field}.arguments", report)
     resolved = variables.resolved(f"{field}.arguments", arguments)
-    if provider["module"] == ACTIONS and name in entry_points(group=GROUP).names:
-        _check_fault(name, resolved, f"{field}.arguments", report)
+    if provider["module"] == ACTIONS and name == "inject":
+        _check_fault(resolved, f"{field}.arguments", report)
 
 
 def _module(name: object, field: str, report: Report) -> ModuleType | None:
@@ -178,18 +179,21 @@ def _check_call(
         report.error(field, f"'{provider['func']}' cannot be called so: {error}", "add what is missing")
 
 
-def _check_fault(name: str, arguments: Mapping[str, Any], field: str, report: Report) -> None:
-    """Whether the fault takes the values; its length is the session's business."""
-    seconds = arguments.get("seconds", 1.0)
+def _check_fault(arguments: Mapping[str, Any], field: str, report: Report) -> None:
+    """Whether there is such a fault, and it takes the values; its length is the session's business."""
+    name, seconds = arguments.get("fault"), arguments.get("seconds", 1.0)
     if not _unknown(seconds) and not _positive(seconds):
         report.error(f"{field}.seconds", f"{seconds!r} is no length in seconds", "write a number above 0")
-    known = {key: value for key, value in arguments.items() if key != "seconds" and not _unknown(value)}
-    if len(known) < len(arguments.keys() - {"seconds"}):
+    own = {key: value for key, value in arguments.items() if key not in ("fault", "seconds")}
+    if name is None or _unknown(name):
         return
     try:
-        create_fault(name, known)
+        model = arguments_of(str(name))
+        model.model_validate(own)
     except DocumentError as error:
-        report.error(field, f"{error.place}: {error.problem}", error.remedy)
+        report.error(f"{field}.fault", f"{error.place}: {error.problem}", error.remedy)
+    except ValidationError as error:
+        report.misfit(field, error, model)
 
 
 def _unknown(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""``python -m chaos.proxy``, or ``chaos proxy``: the fault proxy as a process. A JSON line on stdout says how it went."""
+"""``python -m chaos.proxy``, or ``chaos proxy``: the fault proxy as a process. A JSON line on stdout says how."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from chaos.proxy.link import Link
+from chaos.proxy.link import Link, split_address
 from chaos.proxy.toxics import ToxicError
 
 __all__ = ["VERSION", "ProxyApi"]
@@ -74,7 +74,7 @@ class ProxyApi:
         if name in self.links:
             raise ToxicError("proxy already exists", 409)
         link = Link(name, str(document.get("listen") or "127.0.0.1:0"), str(document["upstream"]), self._seed)
-        if document.get("enabled", True):
+        if _enabled(document, True):
             link.enable()
         self.links[name] = link
         return link
@@ -105,14 +105,14 @@ class ProxyApi:
 
     async def _change(self, request: web.Request) -> web.Response:
         document, link = await _body(request), self._link(request)
+        enabled = _enabled(document, link.enabled)
         moved = document.get("listen", link.listen) != link.listen
         if moved or document.get("upstream", link.upstream) != link.upstream:
+            split_address(str(document.get("listen", link.listen)))
             link.set_upstream(str(document.get("upstream", link.upstream)))
             link.disable()
             link.listen = str(document.get("listen", link.listen))
-            link.enable()
-        if "enabled" in document:
-            link.enable() if document["enabled"] else link.disable()
+        link.enable() if enabled else link.disable()
         return web.json_response(link.to_json())
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -153,10 +153,19 @@ async def _body(request: web.Request) -> dict[str, Any]:
     return document
 
 
+def _enabled(document: dict[str, Any], default: bool) -> bool:
+    enabled = document.get("enabled", default)
+    if not isinstance(enabled, bool):
+        raise ToxicError("bad request body: enabled is true or false")
+    return enabled
+
+
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors in Toxiproxy's shape."""
+    """Errors in Toxiproxy's shape; and no browsers, since a page in one may be anybody's."""
     try:
+        if request.headers.get("User-Agent", "").startswith("Mozilla/"):
+            raise ToxicError("user agent not allowed", 403)
         return await handler(request)
     except ToxicError as error:
         return web.json_response({"error": str(error), "status": error.status}, status=error.status)

@@ -8,22 +8,38 @@ each chunk passes their stages, which say when it leaves; it waits in a queue of
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import random
 import socket
 import struct
+import sys
+import termios
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from chaos.proxy.stages import EOF, RESET, Piece, Stage
+from chaos.proxy.stages import CLOSE, EOF, RESET, WHOLE, Piece, Stage
 
 __all__ = ["BUFFER", "Flow", "FlowOwner", "abort"]
 
 BUFFER = 256 * 1024
 """Bytes read at once, into a buffer that all connections share."""
 
+SLICE = 32 * 1024
+"""The same where there are toxics."""
+
+PIECE = 128
+"""Bytes that a piece in the queue takes beside its own."""
+
 _buffer = bytearray(BUFFER)
 _view = memoryview(_buffer)
+_slice = _view[:SLICE]
+UNSENT_SECONDS = 1.0
+"""How long a reset waits for what was sent before it to arrive."""
+
+TICK_SECONDS = 0.002
+
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -34,11 +50,22 @@ def abort(end: socket.socket) -> None:
     end.close()
 
 
+def _unsent(end: socket.socket) -> int:
+    """Bytes that the peer has not acknowledged."""
+    try:
+        return int.from_bytes(fcntl.ioctl(end, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
+
+
 class FlowOwner(Protocol):
     """The connection that a flow is one direction of."""
 
     def flow_ended(self) -> None:
         """All was passed on, the end included."""
+
+    def finish(self) -> None:
+        """It is to be closed at both ends."""
 
     def reset(self) -> None:
         """It is to end with a reset, at both ends."""
@@ -48,9 +75,9 @@ class Flow:
     """Passes on what ``source`` sends to ``sink``. Both are non-blocking; :meth:`close` before they are closed."""
 
     __slots__ = (
-        "_add_reader", "_add_writer", "_draining", "_loop", "_over", "_owner", "_queue", "_queued", "_read_fd",
-        "_reading", "_receive", "_remove_reader", "_remove_writer", "_rest", "_send", "_sink", "_stages", "_timer",
-        "_write_fd", "closed", "ended", "passed",
+        "_add_reader", "_add_writer", "_alarms", "_draining", "_into", "_limit", "_loop", "_over", "_owner", "_queue",
+        "_queued", "_read_fd", "_reading", "_receive", "_remove_reader", "_remove_writer", "_rest", "_send", "_sink",
+        "_stages", "_timer", "_write_fd", "closed", "ended",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +92,9 @@ class Flow:
         self._add_reader, self._remove_reader = loop.add_reader, loop.remove_reader
         self._add_writer, self._remove_writer = loop.add_writer, loop.remove_writer
         self._stages: list[Stage] = []
+        self._into: bytearray | memoryview = _buffer
+        self._limit = BUFFER
+        self._alarms: list[asyncio.TimerHandle] = []
         self._queue: deque[Piece] = deque()
         self._queued = 0
         self._rest: memoryview | bytes = b""
@@ -75,8 +105,6 @@ class Flow:
         self.ended = False
         """Whether all was passed on, the end included."""
         self.closed = False
-        self.passed = 0
-        """Bytes read so far."""
 
     def start(self) -> None:
         """Begin to read."""
@@ -90,25 +118,34 @@ class Flow:
             return
         self.closed = True
         self._pause()
-        if self._draining:
-            self._draining = False
-            self._remove_writer(self._write_fd)
-        if self._timer is not None:
-            self._timer.cancel()
-        self._queue.clear()
-        self._rest = b""
+        self._forget()
+        for alarm in self._alarms:
+            alarm.cancel()
 
     def set_stages(self, stages: Sequence[Stage]) -> None:
-        """Pass through these from now on, in order. What none of them holds back any more is let go at once."""
-        self._stages = list(stages)
+        """Pass through these from now on, in order. If one has gone, what waits is let go at once."""
         now = self._loop.time()
-        if not stages:
+        if any(stage not in stages for stage in self._stages):
             self._queue = deque((min(due, now), data) for due, data in self._queue)
+        self._stages = list(stages)
+        self._into = _slice if stages else _buffer
+        slowest = min((stage.rate for stage in stages if stage.rate), default=0.0)
+        under_way = slowest * sum(stage.seconds for stage in stages)  # a long link is not to be a narrow one
+        self._limit = min(WHOLE, int(under_way) + min((stage.holds for stage in stages), default=BUFFER))
         for stage in stages:
             alarm = stage.alarm(now)
             if alarm is not None:
-                self._loop.call_at(alarm, self._ring, stage)
+                self._alarms.append(self._loop.call_at(alarm, self._ring, stage))
         self._flush()
+
+    def discard(self) -> None:
+        """Lose what waits and all that still comes, and tell the sink that nothing will."""
+        self._forget()
+        self._stages = [_Discard(None, random.Random(0), 0.0)]
+        self.ended = self._over
+        with suppress(OSError):  # it is closed already
+            self._sink.shutdown(socket.SHUT_WR)
+        self._resume()
 
     def inject(self, data: bytes) -> None:
         """Send this to the sink, after what waits; for answers that a stage gives in the target's place."""
@@ -118,16 +155,15 @@ class Flow:
 
     def _readable(self) -> None:
         try:
-            count = self._receive(_buffer)
+            count = self._receive(self._into)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self._owner.reset()  # the peer reset it: so do we
+            self._broken()
             return
         if self._stages or self._queue or count == 0:
             self._take(count)
             return
-        self.passed += count
         try:
             sent = self._send(_view[:count])
         except (BlockingIOError, InterruptedError):
@@ -142,7 +178,6 @@ class Flow:
         """A chunk for the stages, or the end of the stream."""
         now = self._loop.time()
         pieces: list[Piece] = [(now, bytes(_view[:count]) if count else EOF)]
-        self.passed += count
         if count == 0:
             self._over = True
             self._pause()
@@ -150,17 +185,14 @@ class Flow:
             pieces = [out for due, data in pieces for out in stage.take(due, data)]
         self._enqueue(pieces)
         self._flush()
-        if self._queued > self._limit():
+        if self._queued > self._limit:
             self._pause()
 
     def _enqueue(self, pieces: list[Piece]) -> None:
         for due, data in pieces:
             last = self._queue[-1][0] if self._queue else due
             self._queue.append((max(due, last), data))
-            self._queued += len(data)
-
-    def _limit(self) -> int:
-        return min((stage.holds for stage in self._stages), default=BUFFER)
+            self._queued += len(data) + PIECE
 
     def _flush(self) -> None:
         """Send what is due, as far as the sink takes it."""
@@ -169,12 +201,16 @@ class Flow:
         now = self._loop.time()
         while self._queue and self._queue[0][0] <= now and not self._draining:
             _due, data = self._queue.popleft()
-            self._queued -= len(data)
+            self._queued -= len(data) + PIECE
             if data is EOF:
                 self._end()
                 return
+            if data is CLOSE:
+                self._owner.finish()
+                return
             if data is RESET:
-                self._owner.reset()
+                self._queue.clear()
+                self._reset(now + UNSENT_SECONDS)
                 return
             try:
                 sent = self._send(data)
@@ -190,7 +226,7 @@ class Flow:
             self._timer = None
         if self._queue and not self._draining:
             self._timer = self._loop.call_at(self._queue[0][0], self._flush)
-        if not self._draining and self._queued <= self._limit() // 2:
+        if not self._draining and self._queued <= self._limit - SLICE:
             self._resume()
 
     def _keep(self, rest: memoryview | bytes) -> None:
@@ -214,6 +250,24 @@ class Flow:
             self._remove_writer(self._write_fd)
             self._flush()
 
+    def _reset(self, until: float) -> None:
+        """Reset, but not before what was sent has arrived, since a reset takes it back; nor wait for long."""
+        if self.closed:
+            return
+        self._pause()
+        if self._loop.time() < until and _unsent(self._sink):
+            self._alarms.append(self._loop.call_later(TICK_SECONDS, self._reset, until))
+        else:
+            self._owner.reset()
+
+    def _broken(self) -> None:
+        """The source was reset: so is the sink, unless nobody is to be told."""
+        if any(stage.hides for stage in self._stages):
+            self._over = True
+            self._pause()
+        else:
+            self._owner.reset()
+
     def _end(self) -> None:
         self.ended = True
         with suppress(OSError):  # it is closed already
@@ -227,6 +281,16 @@ class Flow:
         self._enqueue([(self._loop.time(), data) for data in stage.rung()])
         self._flush()
 
+    def _forget(self) -> None:
+        """Lose what waits."""
+        if self._draining:
+            self._draining = False
+            self._remove_writer(self._write_fd)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._queue.clear()
+        self._queued, self._rest = 0, b""
+
     def _pause(self) -> None:
         if self._reading:
             self._reading = False
@@ -235,3 +299,11 @@ class Flow:
     def _resume(self) -> None:
         if not self._reading and not self._over:
             self.start()
+
+
+class _Discard(Stage):
+    """Nothing passes but the end."""
+
+    def take(self, due: float, data: bytes) -> Iterator[Piece]:
+        if data is EOF:
+            yield due, data

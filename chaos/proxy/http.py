@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import httptools
 
-from chaos.proxy.stages import EOF, RESET, Piece, Stage
+from chaos.proxy.stages import CLOSE, EOF, RESET, Piece, Stage
 from chaos.proxy.toxics import HttpCutAttributes, HttpDelayAttributes, HttpStatusAttributes, Toxic
 
 __all__ = ["Talk", "model_of"]
@@ -23,6 +23,7 @@ __all__ = ["Talk", "model_of"]
 LARGEST = 8 << 20
 """A request of more bytes is passed on as it comes, and not acted on."""
 
+_LEAVE = "connection: close\r\n"
 _START = re.compile(rb"[A-Z]{3,10} [^ ]+ HTTP/1\.[01]\r\n")
 _MODELS = re.compile(r"^/(?:predictions|v[12]/models|models)/([^/:?]+)")
 
@@ -37,9 +38,12 @@ class Talk:
     """What is known of one connection's requests and answers; its two stages share it.
 
     :param answer: sends bytes to the client
+    :param quiet: called when an answer has ended and there are no toxics any more
     """
 
-    def __init__(self, seed: int, proxy: str, ordinal: int, answer: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, seed: int, proxy: str, ordinal: int, answer: Callable[[bytes], None], quiet: Callable[[], None]
+    ) -> None:
         self.toxics: list[Toxic] = []
         self.requests = _Requests(self)
         self.answers = _Answers(self)
@@ -47,12 +51,18 @@ class Talk:
         """Whether a request has passed and its answer is not complete."""
         self.cut: int | None = None
         """Bytes of the present answer's body after which the connection is reset."""
+        self.quiet = quiet
         self._answer = answer
         self._name = f"{seed}:{proxy}:{ordinal}"
         self._count = 0
 
-    def decide(self, path: str) -> tuple[float, bytes | None]:
-        """Seconds to hold a request, and what to answer in the target's place, if anything."""
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way, and no part of one is held."""
+        return not self.waiting and not self.requests.holding
+
+    def decide(self, path: str) -> tuple[float, int | None]:
+        """Seconds to hold a request, and the status to answer in the target's place, if any."""
         self._count += 1
         self.cut, delay = None, 0.0
         for toxic in self.toxics:
@@ -63,7 +73,7 @@ class Talk:
             if attributes.model and attributes.model != model_of(path):
                 continue
             if isinstance(attributes, HttpStatusAttributes):
-                return delay, _refusal(attributes.status)
+                return delay, int(attributes.status)
             if isinstance(attributes, HttpDelayAttributes):
                 delay += attributes.delay / 1000.0
             elif isinstance(attributes, HttpCutAttributes):
@@ -85,7 +95,13 @@ class _Requests(Stage):
         self._held = bytearray()
         self._path = ""
         self._complete = 0
+        self._expects = self._asks = False
         self._free = 0.0
+
+    @property
+    def holding(self) -> bool:
+        """Whether a part of a request is held."""
+        return bool(self._held)
 
     def take(self, due: float, data: bytes) -> Iterator[Piece]:
         at = max(due, self._free)
@@ -97,26 +113,39 @@ class _Requests(Stage):
             yield at, data
             return
         self._held += data
+        parser = self._parser
+        assert parser is not None  # noqa: S101
         try:
-            assert self._parser is not None  # noqa: S101
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._complete = 2
         if self._complete > 1 or len(self._held) > LARGEST:
             yield from self._let_go(at)
-        elif self._complete:
-            delay, refusal = self._talk.decide(self._path)
-            if refusal is None:
-                self._talk.waiting = True
+        elif self._complete or self._asks:
+            bodiless = parser.get_method() == b"HEAD"
+            delay, status = self._talk.decide(self._path)
+            if status is None:
+                self._talk.waiting = not bodiless  # the parser of answers cannot know that no body follows
                 self._free = at + delay
                 yield from self._let_go(self._free)
             else:
+                leave = not self._complete
                 self._reset()
-                self._talk.answer(refusal)
+                self._talk.answer(_refusal(status, bodiless, leave))
+                if leave:  # the client may send the body that it asked about, or not: nobody could tell
+                    self._talk.answer(CLOSE)
 
     def on_url(self, url: bytes) -> None:
         """What httptools calls."""
         self._path += url.decode("latin-1")
+
+    def on_header(self, name: bytes, _value: bytes) -> None:
+        """What httptools calls."""
+        self._expects = self._expects or name.lower() == b"expect"
+
+    def on_headers_complete(self) -> None:
+        """What httptools calls. A client that asks first (100-continue) sends no body until it is answered."""
+        self._asks = self._expects
 
     def on_message_complete(self) -> None:
         """What httptools calls."""
@@ -127,6 +156,7 @@ class _Requests(Stage):
         if self._talk.waiting or not self._talk.toxics or not _START.match(data):
             return False
         self._parser, self._path, self._complete = httptools.HttpRequestParser(self), "", 0
+        self._expects = self._asks = False
         return True
 
     def _let_go(self, at: float) -> Iterator[Piece]:
@@ -146,6 +176,7 @@ class _Answers(Stage):
         super().__init__(None, random.Random(0), 0.0)
         self._talk = talk
         self._parser: httptools.HttpResponseParser | None = None
+        self._headed = False
         self._body = 0
 
     def take(self, due: float, data: bytes) -> Iterator[Piece]:
@@ -153,20 +184,25 @@ class _Answers(Stage):
             yield due, data
             return
         if self._parser is None:
-            self._parser, self._body = httptools.HttpResponseParser(self), 0
-        before = self._body
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._end()
-        cut = self._talk.cut
-        if cut is not None and self._body > cut:
-            # Within a chunk the body is what stands last; of a chunked one some framing goes along.
-            keep = len(data) - (self._body - max(before, cut))
-            yield due, data[: max(0, keep)]
-            yield due, RESET
-        else:
-            yield due, data
+            self._parser, self._headed, self._body = httptools.HttpResponseParser(self), False, 0
+        cut, place = self._talk.cut, 0
+        while place < len(data) and self._parser is not None:
+            # No more is parsed at once than the body may still have: it then ends at the cut to the byte.
+            step = len(data) if cut is None else max(1, cut - self._body)
+            try:
+                self._parser.feed_data(data[place : place + step])
+            except httptools.HttpParserError:
+                self._end()
+            place += step
+            if cut is not None and self._headed and self._body >= cut and self._parser is not None:
+                yield due, data[:place]
+                yield due, RESET
+                return
+        yield due, data
+
+    def on_headers_complete(self) -> None:
+        """What httptools calls."""
+        self._headed = self._parser is not None and self._parser.get_status_code() >= 200
 
     def on_body(self, body: bytes) -> None:
         """What httptools calls."""
@@ -180,9 +216,13 @@ class _Answers(Stage):
     def _end(self) -> None:
         self._talk.waiting = False
         self._parser = None
+        if not self._talk.toxics:
+            self._talk.quiet()
 
 
-def _refusal(status: int) -> bytes:
+def _refusal(status: int, bodiless: bool, leave: bool) -> bytes:
+    if status in (204, 304):
+        return f"HTTP/1.1 {status} Fault Injected\r\n{_LEAVE if leave else ''}\r\n".encode()
     body = b'{"error": "a fault was injected"}'
-    head = f"HTTP/1.1 {status} Fault Injected\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head = f"HTTP/1.1 {status} Fault Injected\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+    return f"{head}{_LEAVE if leave else ''}\r\n".encode() + (b"" if bodiless else body)

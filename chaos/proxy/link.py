@@ -20,6 +20,10 @@ CONNECT_SECONDS = 10.0
 RETRY_SECONDS = 0.1
 """After running out of descriptors, accepting waits so long."""
 
+LINGER_SECONDS = 1.0
+"""How long a connection that is closed on purpose still reads: an unread byte would turn the close into a reset,
+which takes back what was sent before."""
+
 
 class Connection:
     """A client, the upstream, and the two flows between them. ``ordinal`` counts from 0 in each proxy."""
@@ -33,23 +37,24 @@ class Connection:
         self._stages: dict[str, tuple[Toxic, Stage]] = {}
         self._talk: Talk | None = None
         self._closed = False
+        self._finishing = False
         self._task = asyncio.get_running_loop().create_task(self._connect())
 
     async def _connect(self) -> None:
         """Reach the upstream; until then nothing of the client is read."""
         loop = asyncio.get_running_loop()
-        upstream = socket.socket(self._link.family, socket.SOCK_STREAM)
-        upstream.setblocking(False)
+        upstream = None
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await loop.sock_connect(upstream, self._link.upstream_address)
-        except (OSError, TimeoutError):
-            upstream.close()
+                for family, address in self._link.upstream_addresses:
+                    upstream = await _dial(family, address)
+                    if upstream is not None:
+                        break
+        except TimeoutError:
+            upstream = None
+        if upstream is None:
             self.close()
             return
-        except asyncio.CancelledError:
-            upstream.close()
-            raise
         for end in (self._client, upstream):
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -64,7 +69,7 @@ class Connection:
 
     def apply(self) -> None:
         """Have the proxy's toxics act from now on; those that are unchanged keep what they had in hand."""
-        if not self._flows or self._closed:
+        if not self._flows or self._closed or self._finishing:
             return
         link, now = self._link, asyncio.get_running_loop().time()
         hit = [toxic for toxic in link.toxics.values() if toxic.hits(link.seed, link.name, self.ordinal)]
@@ -86,7 +91,10 @@ class Connection:
         self._stages = stages
         requests = [toxic for toxic in hit if toxic.http]
         if requests and self._talk is None:
-            self._talk = Talk(link.seed, link.name, self.ordinal, self._flows["downstream"].inject)
+            answer = self._flows["downstream"].inject
+            self._talk = Talk(link.seed, link.name, self.ordinal, answer, self._quiet)
+        elif not requests and self._talk is not None and self._talk.idle:
+            self._talk = None
         if self._talk is not None:
             self._talk.toxics = requests
         for direction, flow in self._flows.items():
@@ -99,10 +107,24 @@ class Connection:
             if self._closed:
                 return
 
+    def _quiet(self) -> None:
+        """There is nothing left to see in requests: pass them on as they come."""
+        asyncio.get_running_loop().call_soon(self.apply)
+
     def flow_ended(self) -> None:
         """One direction is done; when both are, so is the connection."""
         if all(flow.ended for flow in self._flows.values()):
             self.close()
+
+    def finish(self) -> None:
+        """End it at both ends, so that what was sent before arrives. Idempotent."""
+        if self._finishing or self._closed:
+            return
+        self._finishing = True
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self.close)
+        for flow in self._flows.values():
+            flow.discard()
+        self.flow_ended()
 
     def reset(self) -> None:
         """End with a reset at both ends."""
@@ -144,11 +166,11 @@ class Link:
         """Where new connections go."""
         host, port = split_address(upstream)
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise ToxicError(f"upstream {upstream}: {error}") from None
         self.upstream = upstream
-        self.family, self.upstream_address = found[0], found[4]
+        self.upstream_addresses = [(entry[0], entry[4]) for entry in found]
 
     def enable(self) -> None:
         """Listen. Idempotent."""
@@ -258,6 +280,21 @@ class Link:
                 loop.add_reader(listener.fileno(), self._accept)
 
         loop.call_later(RETRY_SECONDS, again)
+
+
+async def _dial(family: int, address: Any) -> socket.socket | None:
+    """A connection to there, None if there is none to be had."""
+    upstream = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        upstream.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(upstream, address)
+    except OSError:
+        upstream.close()
+        return None
+    except BaseException:
+        upstream.close()
+        raise
+    return upstream
 
 
 def split_address(address: str) -> tuple[str, int]:

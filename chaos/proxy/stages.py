@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["EOF", "RESET", "Piece", "Stage"]
+__all__ = ["CLOSE", "EOF", "RESET", "WHOLE", "Piece", "Stage"]
 
 Piece = tuple[float, bytes]
 """An instant of the loop's clock, in seconds, and what leaves then: bytes, or one of the marks."""
@@ -24,11 +24,17 @@ class _Mark(bytes):
 EOF: Final = _Mark()
 """The end of the stream: the sink's writing side is closed."""
 
+CLOSE: Final = _Mark()
+"""The connection is closed at both ends; what was sent before still arrives."""
+
 RESET: Final = _Mark()
 """The connection is reset."""
 
 WHOLE = 4 << 20
 """Bytes that a stage which delays may hold."""
+
+NEVER = 1e9
+"""Seconds until what no toxic lets through would leave by itself."""
 
 
 class Stage(ABC):
@@ -40,6 +46,12 @@ class Stage(ABC):
 
     holds = WHOLE
     """So many bytes may wait for their instant; then no more is read."""
+    hides = False
+    """Whether an end or a reset of the stream vanishes as bytes do."""
+    rate = 0.0
+    """Bytes a second that pass at most; 0 is any number."""
+    seconds = 0.0
+    """How long a chunk is under way."""
 
     def __init__(self, attributes: Any, generator: random.Random, now: float) -> None:
         self.attributes = attributes
@@ -62,6 +74,10 @@ class Stage(ABC):
 class Latency(Stage):
     """Each chunk leaves ``latency`` milliseconds later, give or take up to ``jitter``, in order."""
 
+    def __init__(self, attributes: Any, generator: random.Random, now: float) -> None:
+        super().__init__(attributes, generator, now)
+        self.seconds = (attributes.latency + attributes.jitter) / 1000.0
+
     def take(self, due: float, data: bytes) -> Iterator[Piece]:
         jitter = self.attributes.jitter
         spread = self._generator.uniform(-jitter, jitter) if jitter else 0.0
@@ -69,19 +85,20 @@ class Latency(Stage):
 
 
 class Bandwidth(Stage):
-    """At most ``rate`` kilobytes (1,000 bytes) a second pass, evenly."""
+    """At most ``rate`` kilobytes (1,000 bytes) a second pass, evenly; with 0 nothing does."""
 
     holds = 64 * 1024
     SLICE_SECONDS = 0.01
 
     def __init__(self, attributes: Any, generator: random.Random, now: float) -> None:
         super().__init__(attributes, generator, now)
+        self.rate = attributes.rate * 1000.0
         self._free = now
 
     def take(self, due: float, data: bytes) -> Iterator[Piece]:
-        rate = self.attributes.rate * 1000.0
-        if not data or rate <= 0:
-            yield max(due, self._free), data
+        rate = self.rate
+        if not data or not rate:
+            yield max(due, self._free) + (0.0 if rate else NEVER), data
             return
         size = max(1, int(rate * self.SLICE_SECONDS))
         for place in range(0, len(data), size):
@@ -119,7 +136,7 @@ class SlowClose(Stage):
 
 
 class LimitData(Stage):
-    """The stream ends after ``bytes`` bytes."""
+    """The connection is closed after ``bytes`` bytes."""
 
     def __init__(self, attributes: Any, generator: random.Random, now: float) -> None:
         super().__init__(attributes, generator, now)
@@ -130,24 +147,31 @@ class LimitData(Stage):
         if self._ended:
             return
         left = max(0, self.attributes.bytes - self._passed)
-        if data and left:
+        if data is EOF:
+            yield due, EOF
+            return
+        if left:
             self._passed += len(data[:left])
             yield due, data[:left]
-        if data is EOF or len(data) >= left:
+        if len(data) >= left:
             self._ended = True
-            yield due, EOF
+            yield due, CLOSE
 
 
 class Timeout(Stage):
-    """Nothing passes. After ``timeout`` milliseconds the stream ends; never if that is 0: the link is half-open."""
+    """Nothing passes. After ``timeout`` milliseconds the connection is closed.
+
+    With 0 it never is: the link is half-open, and neither side is told what becomes of the other.
+    """
 
     def __init__(self, attributes: Any, generator: random.Random, now: float) -> None:
         super().__init__(attributes, generator, now)
+        self.hides = attributes.timeout == 0
         self._asked = False
 
     def take(self, due: float, data: bytes) -> Iterator[Piece]:
-        if data is EOF:
-            yield due, data
+        if data is EOF and not self.hides:
+            yield due, CLOSE
 
     def alarm(self, now: float) -> float | None:
         if self._asked or self.attributes.timeout <= 0:
@@ -156,7 +180,7 @@ class Timeout(Stage):
         return self._began + float(self.attributes.timeout) / 1000.0
 
     def rung(self) -> Iterator[bytes]:
-        yield EOF
+        yield CLOSE
 
 
 class ResetPeer(Stage):

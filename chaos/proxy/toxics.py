@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from chaos.errors import ChaosError
+from chaos.documents import validated
+from chaos.errors import ChaosError, DocumentError
 from chaos.proxy.stages import Bandwidth, Latency, LimitData, ResetPeer, Slicer, SlowClose, Stage, Timeout
 
 __all__ = ["HTTP", "Attributes", "Toxic", "ToxicError", "parse_toxic"]
@@ -30,10 +31,15 @@ class ToxicError(ChaosError):
         super().__init__(message)
 
 
-class Attributes(BaseModel):
-    """Attributes of a toxic; absent ones are 0, as in Toxiproxy."""
+Amount = Annotated[int, Field(ge=0, le=10**12)]
+"""A time or a size: any that can be meant."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+class Attributes(BaseModel):
+    """Attributes of a toxic; absent ones are 0, as in Toxiproxy. One that it has not is an error, which it is not
+    there: a misspelled one would be a toxic that does nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     stage: ClassVar[type[Stage] | None] = None
     closes: ClassVar[bool] = False
     """Whether connections that it held are closed when it is taken away, as bytes of theirs are lost."""
@@ -43,15 +49,15 @@ class LatencyAttributes(Attributes):
     """Milliseconds."""
 
     stage = Latency
-    latency: int = Field(default=0, ge=0)
-    jitter: int = Field(default=0, ge=0)
+    latency: Amount = 0
+    jitter: Amount = 0
 
 
 class BandwidthAttributes(Attributes):
     """Kilobytes a second."""
 
     stage = Bandwidth
-    rate: int = Field(default=0, ge=0)
+    rate: Amount = 0
 
 
 class SlicerAttributes(Attributes):
@@ -59,22 +65,28 @@ class SlicerAttributes(Attributes):
 
     stage = Slicer
     average_size: int = Field(default=1, ge=1)
-    size_variation: int = Field(default=0, ge=0)
-    delay: int = Field(default=0, ge=0)
+    size_variation: Amount = 0
+    delay: Amount = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> SlicerAttributes:
+        if self.size_variation and self.size_variation >= self.average_size:
+            raise ValueError("'size_variation' must be less than 'average_size'")
+        return self
 
 
 class SlowCloseAttributes(Attributes):
     """Milliseconds."""
 
     stage = SlowClose
-    delay: int = Field(default=0, ge=0)
+    delay: Amount = 0
 
 
 class LimitDataAttributes(Attributes):
     """Bytes."""
 
     stage = LimitData
-    bytes: int = Field(default=0, ge=0)
+    bytes: Amount = 0
 
 
 class TimeoutAttributes(Attributes):
@@ -82,14 +94,14 @@ class TimeoutAttributes(Attributes):
 
     stage = Timeout
     closes = True
-    timeout: int = Field(default=0, ge=0)
+    timeout: Amount = 0
 
 
 class ResetPeerAttributes(Attributes):
     """Milliseconds."""
 
     stage = ResetPeer
-    timeout: int = Field(default=0, ge=0)
+    timeout: Amount = 0
 
 
 class HttpAttributes(Attributes):
@@ -108,13 +120,13 @@ class HttpStatusAttributes(HttpAttributes):
 class HttpDelayAttributes(HttpAttributes):
     """Milliseconds by which the request is late."""
 
-    delay: int = Field(default=0, ge=0)
+    delay: Amount = 0
 
 
 class HttpCutAttributes(HttpAttributes):
     """The connection is reset after so many bytes of the answer's body."""
 
-    after_bytes: int = Field(default=0, ge=0)
+    after_bytes: Amount = 0
 
 
 TYPES: dict[str, type[Attributes]] = {
@@ -196,10 +208,9 @@ def parse_toxic(document: dict[str, Any], since: int, before: Toxic | None = Non
         raise ToxicError("bad request body: attributes is an object")
     try:
         old = before.attributes.model_dump() if before is not None else {}
-        attributes = TYPES[kind].model_validate({**old, **given})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ToxicError(f"bad request body: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        attributes = validated({**old, **given}, TYPES[kind], "attributes")
+    except DocumentError as error:
+        raise ToxicError(f"bad request body: {error}") from None
     if before is not None:
         return replace(before, toxicity=float(toxicity), attributes=attributes, connections=connections)
     name = str(document.get("name") or f"{kind}_{stream}")

@@ -6,17 +6,14 @@ chose are escaped, because plotly reads a few HTML tags in them.
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from chaos.reporting.axes import Figure, css, escaped, headroom, layout_of, note, trace_of
 from chaos.reporting.series import KINDS, UNANSWERED, Line, ProbeSeries, Series
 from chaos.reporting.words import span
 
 __all__ = ["Figure", "figures_of", "latency_figure", "rate_figure", "resource_figure"]
-
-Figure = dict[str, Any]
 
 OK = KINDS[0]
 LOOKS = {
@@ -76,28 +73,33 @@ def latency_figure(series: Series, probe: ProbeSeries, limits: Sequence[tuple[st
                 "customdata": [
                     [span(value), count] for value, count in zip(points.seconds, points.count, strict=True)
                 ],
-                "marker": {"color": _css(colour), "symbol": symbol, "size": size, "line": {"width": 0}},
+                "marker": {"color": css(colour), "symbol": symbol, "size": size, "line": {"width": 0}},
                 "opacity": 0.5 if points.kind == OK else 0.9,
                 "hovertemplate": f"{points.kind}<br>%{{x:.1f}} s: %{{customdata[0]}}<br>"
                 "requests: %{customdata[1]}<extra></extra>",
             }
         )
-    traces += [_line(probe.p50, "p50", "--p50", "solid", 2.0), _line(probe.p99, "p99", "--p99", "solid", 2.5)]
-    traces += [_line(line, f"noise floor {line.name}", "--noise", "dot", 1.5) for line in series.noise[-1:]]
-    layout = _layout(series, "latency")
+    traces += [
+        trace_of(probe.p50, "p50", "--p50", "solid", 2.0),
+        trace_of(probe.p99, "p99", "--p99", "solid", 2.5),
+    ]
+    traces += [
+        trace_of(line, f"noise floor {line.name}", "--noise", "dot", 1.5) for line in series.noise[-1:]
+    ]
+    layout = layout_of(series, "latency")
     values = _values(probe, series)
     # A limit far above all that was measured would squeeze it into a line.
     values += [value for _name, value in limits if values and value <= FAR * max(values)]
-    layout["yaxis"] |= {"type": "log", **_log_ticks(values)}
+    layout["yaxis"] |= {"type": "log", **_log_ticks(values, headroom(series))}
     for name, value in limits:
         where = {"xref": "paper", "yref": "y", "y0": value, "y1": value}
-        dash = {"color": _css("--limit"), "width": 1.5, "dash": "dash"}
+        dash = {"color": css("--limit"), "width": 1.5, "dash": "dash"}
         layout["shapes"].append({"type": "line", "x0": 0, "x1": 1, "line": dash, **where})
         # Annotations of a log axis are placed by exponent, shapes by value.
         place = {"xref": "paper", "yref": "y", "x": 0.004, "y": math.log10(value)}
         layout["annotations"].append(
-            _note(
-                f"{html.escape(name)}: limit {span(value)}",
+            note(
+                f"{escaped(name)}: limit {span(value)}",
                 "--limit",
                 xanchor="left",
                 yanchor="bottom",
@@ -116,13 +118,13 @@ def rate_figure(series: Series, probe: ProbeSeries) -> Figure:
             "x": line.at,
             "y": line.values,
             "width": series.bin_seconds,
-            "marker": {"color": _css(LOOKS[line.name][0]), "line": {"width": 0}},
+            "marker": {"color": css(LOOKS[line.name][0]), "line": {"width": 0}},
             "opacity": 0.6 if line.name == OK else 1.0,
             "hovertemplate": f"{line.name}: %{{y:.1f}}/s<extra></extra>",
         }
         for line in probe.rates
     ]
-    layout = _layout(series, "requests per second") | {"barmode": "stack", "bargap": 0}
+    layout = layout_of(series, "requests per second", lanes=1) | {"barmode": "stack", "bargap": 0}
     highest = max(
         (
             sum(value or 0.0 for value in step)
@@ -130,8 +132,7 @@ def rate_figure(series: Series, probe: ProbeSeries) -> Figure:
         ),
         default=1.0,
     )
-    # Room above the bars for the label of the fault.
-    layout["yaxis"] |= {"range": [0, round(highest * 1.25, 2)]}
+    layout["yaxis"] |= {"range": [0, round(highest / (0.9 - headroom(series, 1)), 2)]}
     layout["legend"] |= {"y": -0.42, "traceorder": "normal"}
     return {"data": traces, "layout": layout}
 
@@ -140,81 +141,23 @@ def resource_figure(series: Series, line: Line) -> Figure:
     """One resource of the target over time."""
     _title, unit, scale = RESOURCES[line.name]
     scaled = Line(line.name, line.at, [None if value is None else value / scale for value in line.values])
-    trace = _line(scaled, unit, "--p50", "solid", 2.0)
+    trace = trace_of(scaled, unit, "--p50", "solid", 2.0)
     trace |= {
         "fill": "tozeroy",
-        "fillcolor": _css("--area"),
+        "fillcolor": css("--area"),
         "hovertemplate": f"%{{y:.4~g}} {unit}<extra></extra>",
     }
-    layout = _layout(series, unit, labelled=False)
+    layout = layout_of(series, unit, labelled=False)
     layout["yaxis"] |= {"rangemode": "tozero", "nticks": 4}
     layout |= {"showlegend": False, "margin": {"l": 56, "r": 8, "t": 6, "b": 40}}
     return {"data": [trace], "layout": layout}
 
 
-def _layout(series: Series, unit: str, *, labelled: bool = True) -> Figure:
-    """Axes, the shaded faults and the phases' boundaries, the same in all figures so that they line up."""
-    axis = {
-        "gridcolor": _css("--line"),
-        "linecolor": _css("--axis"),
-        "tickcolor": _css("--axis"),
-        "zeroline": False,
-        "ticks": "outside",
-        "ticklen": 4,
-    }
-    shapes: list[Figure] = []
-    notes: list[Figure] = []
-    for label, start, end in series.faults:
-        box = {"xref": "x", "yref": "paper", "x0": start, "x1": end, "y0": 0, "y1": 1}
-        fill = {"fillcolor": _css("--fault-fill"), "line": {"width": 0}, "layer": "below"}
-        shapes.append({"type": "rect", **box, **fill})
-        if labelled:
-            place = {"xref": "x", "yref": "paper", "x": (start + end) / 2, "y": 1}
-            notes.append(_note(f"<b>{html.escape(_cut(label))}</b>", "--fault-ink", yanchor="top", **place))
-    for phase, start, end in series.phases:
-        edge = {"xref": "x", "yref": "paper", "x0": start, "x1": start, "y0": 0, "y1": 1}
-        shapes.append({"type": "line", **edge, "line": {"color": _css("--axis"), "width": 1, "dash": "dot"}})
-        if labelled:
-            place = {"xref": "x", "yref": "paper", "x": (start + end) / 2, "y": 1.0}
-            notes.append(_note(phase, "--muted", yanchor="bottom", **place))
-    if series.phases:
-        last = series.phases[-1][2]
-        edge = {"xref": "x", "yref": "paper", "x0": last, "x1": last, "y0": 0, "y1": 1}
-        shapes.append({"type": "line", **edge, "line": {"color": _css("--axis"), "width": 1, "dash": "dot"}})
-    return {
-        "xaxis": {
-            **axis,
-            "range": [0, round(series.seconds, 2)],
-            "title": {"text": "seconds since the start", "standoff": 8},
-            "showgrid": False,
-        },
-        "yaxis": {**axis, "title": {"text": unit, "standoff": 8}},
-        "shapes": shapes,
-        "annotations": notes,
-        "margin": {"l": 72, "r": 8, "t": 26, "b": 48},
-        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top", "font": {"size": 12}},
-        "hovermode": "closest",
-        "showlegend": True,
-    }
-
-
-def _line(line: Line, name: str, colour: str, dash: str, width: float) -> Figure:
-    return {
-        "type": "scatter",
-        "mode": "lines" if len(line.at) > 1 else "markers",
-        "name": name,
-        "x": line.at,
-        "y": line.values,
-        "customdata": [span(value) for value in line.values],
-        "line": {"color": _css(colour), "width": width, "dash": dash},
-        "hovertemplate": f"{name}: %{{customdata}}<extra></extra>",
-    }
-
-
-def _log_ticks(values: list[float]) -> Figure:
-    """A tick at each power of ten, with its unit, and a range that holds all values."""
+def _log_ticks(values: list[float], room: float) -> Figure:
+    """A tick at each power of ten, with its unit, and a range that holds all values below that share of room."""
     low = math.floor(math.log10(min(values)) * 2) / 2 if values else -4.0
-    high = math.log10(max(values)) + 0.25 if values else 0.0
+    high = math.log10(max(values)) + 0.1 if values else 0.0
+    high = low + (high - low) / (1 - room)
     decades = range(math.floor(low), math.ceil(high) + 1)
     return {
         "range": [round(low, 2), round(high, 2)],
@@ -227,15 +170,3 @@ def _values(probe: ProbeSeries, series: Series) -> list[float]:
     lines = (probe.p50, probe.p99, *series.noise[-1:])
     found = [value for points in probe.points for value in points.seconds]
     return found + [value for line in lines for value in line.values if value is not None]
-
-
-def _note(text: str, colour: str, **place: Any) -> Figure:
-    return {"text": text, "showarrow": False, "font": {"size": 12, "color": _css(colour)}, **place}
-
-
-def _cut(text: str, most: int = 40) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _css(name: str) -> dict[str, str]:
-    return {"css": name}

@@ -17,6 +17,7 @@ from chaos.analysis import Summary
 from chaos.history import Event
 from chaos.reporting.figures import RESOURCES, figures_of
 from chaos.reporting.series import KINDS, make_series
+from chaos.reporting.states import make_states, state_figures
 from chaos.reporting.whisker import whiskers
 from chaos.reporting.words import (
     HEADLINE,
@@ -29,6 +30,7 @@ from chaos.reporting.words import (
     limit,
     quantity,
     rows,
+    sentence,
     span,
 )
 from chaos.sla.results import Verdict
@@ -42,6 +44,7 @@ def render_html(events: Sequence[Event], summary: Summary) -> str:
     :raises RunDirectoryError: if the history cannot be understood
     """
     series = make_series(events, summary)
+    states = make_states(events, summary.start)
     limits: dict[str, list[tuple[str, float]]] = {}
     for result in summary.objectives:
         entry = (result.objective, result.limit)
@@ -53,7 +56,9 @@ def render_html(events: Sequence[Event], summary: Summary) -> str:
         .render(
             summary=summary,
             series=series,
-            figures=figures_of(series, limits),
+            states=states,
+            figures=figures_of(series, limits) | state_figures(series, states),
+            colours={shade.id: shade.colour for shade in series.faults},
             rows=[(*row, whiskers(row[3].values())) for row in rows(summary.objectives)],
             broken=[result for result in summary.objectives if result.verdict is not Verdict.PASS],
             operations=[event for event in events if event["kind"] == "operation"],
@@ -85,6 +90,7 @@ def _environment() -> Environment:
         interval=interval,
         limit=limit,
         ended=ended,
+        sentence=sentence,
         source=_source,
         pass_=Verdict.PASS,
         fail=Verdict.FAIL,

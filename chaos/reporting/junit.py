@@ -1,4 +1,4 @@
-"""junit.xml: each objective in each phase as a test case, for the CI systems that show such files.
+"""junit.xml: each objective in each phase, and each check, as a test case, for the CI systems that show such files.
 
 A fail is a failure, unknown an error; so neither is green. One more test case is the verdict itself, because a
 run can be spoilt although every objective held.
@@ -27,11 +27,16 @@ def render_junit(summary: Summary) -> str:
             f"{summary.run_id}.{result.probe}",
             f"{result.objective} in {result.phase}",
             phases.get(result.phase, 0.0),
-            result,
+            result.verdict,
+            result.reason,
         )
         for result in summary.objectives
     ]
-    verdicts = [result.verdict for result in summary.objectives] + [summary.verdict]
+    cases += [
+        (f"{summary.run_id}.checks", check.name, summary.seconds, check.verdict, check.reason)
+        for check in summary.checks
+    ]
+    verdicts = [verdict for *_, verdict, _reason in cases] + [summary.verdict]
     totals = {
         "tests": str(len(verdicts)),
         "failures": str(verdicts.count(Verdict.FAIL)),
@@ -55,8 +60,8 @@ def render_junit(summary: Summary) -> str:
     for name, value in told.items():
         ElementTree.SubElement(properties, "property", {"name": name, "value": _clean(value)})
     _case(suite, summary.run_id, "verdict of the run", summary.seconds, summary.verdict, summary.reason)
-    for group, name, seconds, result in cases:
-        _case(suite, group, name, seconds, result.verdict, result.reason)
+    for case in cases:
+        _case(suite, *case)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -68,7 +73,7 @@ def _case(
         suite, "testcase", {"classname": _clean(group), "name": _clean(name), "time": f"{seconds:.3f}"}
     )
     if verdict is not Verdict.PASS:
-        tag, kind = ("failure", "objective") if verdict is Verdict.FAIL else ("error", "unknown")
+        tag, kind = ("failure", "failed") if verdict is Verdict.FAIL else ("error", "unknown")
         told = ElementTree.SubElement(case, tag, {"message": _clean(reason), "type": kind})
         told.text = _clean(reason)
 

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from chaos.history import Event
 from chaos.reporting.progress import ProbeProgress, Progress
-from chaos.reporting.words import quantity, span
+from chaos.reporting.words import fault_said, quantity, span
 
 __all__ = ["LiveView", "sparkline"]
 
@@ -120,8 +120,10 @@ class LiveView:
         progress = self._progress
         parts = []
         for event in progress.faults.values():
-            style = {"injected": "bold yellow", "failed": "bold red"}.get(event["event"], "dim")
-            parts.append(Text(_plain(f"fault {event['fault']} on {event['model']}: {event['event']}"), style))
+            style = {"injected": "bold yellow", "failed": "bold red", "not reverted": "bold red"}.get(
+                event["event"], "dim"
+            )
+            parts.append(Text(_plain(f"{fault_said(event)}: {event['event']}"), style))
         if (reading := progress.resource) is not None:
             parts.append(
                 Text(

@@ -35,6 +35,7 @@ PRIORITY = {Verdict.FAIL: 0, Verdict.UNKNOWN: 1, Verdict.PASS: 2}
 def render_markdown(summary: Summary) -> str:
     """The whole comment, at most 60,000 characters: of many objectives those that failed come first."""
     lines = [
+        *_alarm(summary),
         f"## {SYMBOL[summary.verdict]} {HEADLINE[summary.verdict]}: {_text(summary.title)}",
         "",
         f"**{_text(summary.reason, 1000)}**",
@@ -42,6 +43,7 @@ def render_markdown(summary: Summary) -> str:
         " · ".join(f"{name} {_code(value)}" for name, value in facts(summary)),
         "",
         *_table(summary),
+        *_checks(summary),
         *_faults(summary),
         *_doubts(summary),
         "Run it again:",
@@ -49,6 +51,22 @@ def render_markdown(summary: Summary) -> str:
         *_block(summary.replay[:4000]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _alarm(summary: Summary) -> list[str]:
+    """What nobody may miss, above everything else."""
+    lines = [
+        f"> **A fault may still be in force:** {_text(fault.id)} could not be reverted: {_text(fault.left, 1000)}"
+        for fault in summary.left[:MAX_ROWS]
+    ]
+    return [*lines, ""] if lines else []
+
+
+def _checks(summary: Summary) -> list[str]:
+    """Those that failed first."""
+    found = sorted(summary.checks, key=lambda check: PRIORITY[check.verdict])[:MAX_ROWS]
+    lines = [f"- {SYMBOL[check.verdict]} {_text(check.name)}: {_text(check.reason)}" for check in found]
+    return [*lines, ""] if lines else []
 
 
 def _table(summary: Summary) -> list[str]:
@@ -83,10 +101,12 @@ def _faults(summary: Summary) -> list[str]:
         since = (
             "never" if fault.injected is None else f"{span(fault.injected - summary.start)} after the start"
         )
+        on = f" on {_text(fault.model)}" if fault.model else ""
+        given = f" ({_text(arguments)})" if arguments else ""
+        did = f" ({_text(fault.did)})" if fault.did else ""
         held = "" if fault.seconds is None else f", held {span(fault.seconds)}"
         lines.append(
-            f"- Fault {_text(fault.fault)} on {_text(fault.model)} ({_text(arguments)}): "
-            f"injected {since}{held}, {_text(ended(fault))}"
+            f"- Fault {_text(fault.fault)}{on}{given}: injected {since}{held}, {_text(ended(fault))}{did}"
         )
     return [*lines, ""] if lines else []
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from chaos.analysis import Summary
 from chaos.history import Event
 from chaos.recording import record
+from chaos.reporting.shades import Shade, shades_of
 from chaos.sla.samples import LOST, Samples, attribute
 from chaos.traffic.histogram import SLOT_SECONDS, seconds_of
 from chaos.traffic.spec import Outcome
@@ -79,7 +80,7 @@ class Series:
     noise: tuple[Line, ...]
     resources: tuple[Line, ...]
     phases: tuple[tuple[str, float, float], ...]
-    faults: tuple[tuple[str, float, float], ...]
+    faults: tuple[Shade, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +111,7 @@ def make_series(events: Sequence[Event], summary: Summary) -> Series:
         noise=tuple(_quantiles(null, share, width) for share in (0.5, 0.99)) if null.at.size else (),
         resources=_resources(events, summary.start, width),
         phases=tuple((w.phase, w.start - summary.start, w.end - summary.start) for w in summary.windows),
-        faults=tuple(
-            (
-                _fault_label(fault.fault, fault.arguments),
-                fault.injected - summary.start,
-                end if fault.reverted is None else fault.reverted - summary.start,
-            )
-            for fault in summary.faults
-            if fault.injected is not None
-        ),
+        faults=shades_of(summary, end),
     )
 
 
@@ -246,11 +239,6 @@ def _resources(events: Sequence[Event], start: float, width: float) -> tuple[Lin
         if held:
             lines.append(Line(name, list(held), [_short(value) for value in held.values()]))
     return tuple(lines)
-
-
-def _fault_label(fault: str, arguments: dict[str, object]) -> str:
-    mode = arguments.get("mode")
-    return f"{fault}: {mode}" if mode else fault
 
 
 def _short(value: float) -> float:

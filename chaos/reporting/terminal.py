@@ -14,7 +14,7 @@ from typing import Protocol, TextIO
 from chaos.history import Event
 from chaos.reporting.live import LiveView
 from chaos.reporting.progress import Progress
-from chaos.reporting.words import span
+from chaos.reporting.words import fault_said, span
 from chaos.sla.documents import ProbeDocument
 
 __all__ = ["PlainView", "SafeView", "View", "open_view"]
@@ -88,7 +88,8 @@ class PlainView:
                 self._say("end of the measurement")
             case "fault":
                 reason = f": {event['reason']}" if event.get("reason") else ""
-                self._say(f"fault {event['fault']} on {event['model']} {event['event']}{reason}")
+                how = event["event"].upper() if event["event"] == "not reverted" else event["event"]
+                self._say(f"{fault_said(event)} {how}{reason}")
             case "guard":
                 self._say(
                     f"guard of {event['probe']} tripped: budget burns {event['burn']:.1f} times too fast"

@@ -7,7 +7,7 @@ a dash, never a zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,11 +21,13 @@ __all__ = [
     "SYMBOL",
     "ended",
     "facts",
+    "fault_said",
     "instant",
     "interval",
     "limit",
     "quantity",
     "rows",
+    "sentence",
     "span",
 ]
 
@@ -76,11 +78,23 @@ def instant(wall: float) -> str:
 
 def ended(fault: FaultInterval) -> str:
     """How a fault ended, in words."""
+    if fault.left:
+        return f"NOT REVERTED: {fault.left}"
     if fault.injected is None:
         return fault.reason or "never injected"
     if fault.reverted is None:
         return fault.reason or "not seen to be reverted (`chaos recover` reverts what was left behind)"
     return fault.reason or "reverted"
+
+
+def fault_said(event: Mapping[str, Any]) -> str:
+    """A fault by an event of its life, such as ``fault handler_dos on hostile``."""
+    return f"fault {event['fault']}" + (f" on {event['model']}" if event.get("model") else "")
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop, whatever it began and ended with."""
+    return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
 def facts(summary: Summary) -> list[tuple[str, str]]:

@@ -9,12 +9,20 @@ from typing import Any, Protocol
 import anyio
 
 from chaos.errors import ChaosError
-from chaos.faults.base import Fault, FaultContext, FaultError, create_fault
+from chaos.faults.base import Blast, Fault, FaultContext, FaultError, Undo
+from chaos.faults.registry import create_fault, reference
+from chaos.faults.reverting import revert_lease
+from chaos.session.books import Books
+from chaos.session.safety import Safety
+from chaos.session.started import Started
 
-__all__ = ["Emit", "Leases"]
+__all__ = ["Emit", "Lease", "Leases", "MakeContext"]
 
 INJECT_SECONDS = 60.0
-REVERT_SECONDS = 20.0
+REVERT_SECONDS = 30.0
+
+MakeContext = Callable[[Fault, str, "Lease"], FaultContext]
+"""Makes what a fault is given: from the fault, the name of its lease, and what it will have started."""
 
 
 class Emit(Protocol):
@@ -23,15 +31,39 @@ class Emit(Protocol):
     def __call__(self, kind: str, at: float | None = None, **values: object) -> None: ...
 
 
+class Lease:
+    """One fault on its way: what it stated, and what it started."""
+
+    def __init__(self, name: str, by: str, seconds: float) -> None:
+        self.name = name
+        self.by = by
+        self.seconds = seconds
+        self.started = Started()
+        self.blast: Blast | None = None
+        self.undo: Undo = {}
+
+
 class Leases:
     """The faults of one run.
 
+    :param run: its id, which makes the leases' names unique on this machine
     :param emit: writes to the history
     :param sync: forces the history to disk; called between the intent and the injection
     :param entered: called with ``fault`` before an injection and with ``recovery`` after the last revert
     """
 
-    def __init__(self, emit: Emit, sync: Callable[[], None], entered: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        run: str,
+        books: Books,
+        safety: Safety,
+        emit: Emit,
+        sync: Callable[[], None],
+        entered: Callable[[str], None],
+    ) -> None:
+        self._run = run
+        self._books = books
+        self._safety = safety
         self._emit = emit
         self._sync = sync
         self._entered = entered
@@ -46,42 +78,48 @@ class Leases:
         return bool(self._held)
 
     async def hold(
-        self,
-        name: str,
-        arguments: dict[str, Any],
-        seconds: float,
-        context: Callable[[str], FaultContext],
+        self, name: str, arguments: dict[str, Any], seconds: float, context: MakeContext
     ) -> dict[str, Any]:
         """Hold a fault for ``seconds`` and revert it; return its id, true length, and whether it was cut short.
 
-        :param context: makes what the fault is given, from the lease's id
         :raises FaultError: if it was not in force; nothing was tested then
         :raises DocumentError: if there is no such fault, or its arguments do not fit
         """
         fault = create_fault(name, arguments)
+        self._safety.check_count(name, len(self._held))
         self.count += 1
-        lease = f"{name}-{self.count}"
-        about: dict[str, Any] = {
-            "id": lease,
-            "fault": name,
-            "model": str(arguments.get("model", "")),
-            "arguments": arguments,
-        }
+        short = f"{name}-{self.count}"
+        lease = Lease(f"{self._run}.{short}", reference(fault), seconds)
+        model = str(arguments.get("model", ""))
+        about: dict[str, Any] = {"id": short, "fault": name, "model": model, "arguments": arguments}
         self._emit("fault", event="intent", reason="", seconds=seconds, **about)
         self._sync()
         self._entered("fault")
         began = time.monotonic()
         try:
             with anyio.CancelScope() as scope:
-                self._held[lease] = scope
-                await self._in_force(fault, context(lease), seconds, about)
+                self._held[short] = scope
+                await self._in_force(fault, context, lease, about)
         finally:
-            self._held.pop(lease, None)
+            self._held.pop(short, None)
             if not self._held:
                 self._entered("recovery")
             self._reverted.set()
             self._reverted = anyio.Event()
-        return {"id": lease, "seconds": time.monotonic() - began, "cut_short": scope.cancelled_caught}
+        return {"id": short, "seconds": time.monotonic() - began, "cut_short": scope.cancelled_caught}
+
+    async def intend(self, lease: Lease, blast: Blast, undo: Undo) -> None:
+        """What a fault's context calls: allow it, and write it down.
+
+        :raises FaultError: if its blast radius is larger than the user allows, or it has said so before
+        """
+        if lease.blast is not None:
+            raise FaultError("a fault states once what it will touch, and this one did it again")
+        self._safety.check_blast(blast)
+        deadline = INJECT_SECONDS + lease.seconds + REVERT_SECONDS
+        name = lease.name.removeprefix(f"{self._run}.")
+        self._books.intend(lease.name, name, lease.by, blast.touches, undo, deadline)
+        lease.blast, lease.undo = blast, undo
 
     def cut_short(self) -> bool:
         """Cancel every fault in force; they are reverted soon. Whether there was one not yet cancelled."""
@@ -99,14 +137,18 @@ class Leases:
         return count
 
     async def _in_force(
-        self, fault: Fault, context: FaultContext, seconds: float, about: dict[str, Any]
+        self, fault: Fault, context: MakeContext, lease: Lease, about: dict[str, Any]
     ) -> None:
         reason = "as planned"
         try:
+            given = context(fault, about["id"], lease)
             with anyio.fail_after(INJECT_SECONDS):
-                await fault.inject(context)
-            self._emit("fault", event="injected", reason="", **about)
-            await fault.hold(seconds)
+                await fault.inject(given)
+            if lease.blast is None:
+                raise FaultError("it did not state what it touches (await context.intend(…) in inject)")
+            self._books.in_force(lease.name)
+            self._emit("fault", event="injected", reason="", touches=list(lease.blast.touches), **about)
+            await fault.hold(lease.seconds)
         except Exception as error:
             if isinstance(error, TimeoutError):
                 reason = f"not in force within {INJECT_SECONDS:g} s"
@@ -118,11 +160,23 @@ class Leases:
             reason = "cut short"
             raise
         finally:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(REVERT_SECONDS) as waited:
-                await fault.revert()
-            if waited.cancelled_caught:
-                self._emit(
-                    "problem", text=f"fault {about['id']}: revert did not end within {REVERT_SECONDS:g} s"
-                )
-            else:
-                self._emit("fault", event="reverted", reason=reason, **about)
+            with anyio.CancelScope(shield=True):
+                await self._revert(lease, reason, about)
+
+    async def _revert(self, lease: Lease, reason: str, about: dict[str, Any]) -> None:
+        """End what the fault started, undo the rest from its entry alone, and say how that went."""
+        try:
+            await lease.started.end()
+            did = "it had touched nothing"
+            if lease.blast is not None:
+                did = await revert_lease(lease.name, lease.by, dict(lease.undo))
+                self._books.reverted(lease.name, did)
+        except ChaosError as error:
+            what = f"{error} (then run `chaos recover`)"
+            self._books.not_reverted(lease.name, str(error))
+            self._emit("fault", event="not reverted", reason=what, **about)
+            self._emit(
+                "problem", text=f"fault {about['id']} could NOT be reverted and may be in force: {what}"
+            )
+        else:
+            self._emit("fault", event="reverted", reason=reason, did=did, **about)

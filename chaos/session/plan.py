@@ -16,6 +16,7 @@ import numpy as np
 from chaos.documents import validated
 from chaos.errors import DocumentError
 from chaos.faults.handler_dos import MODES
+from chaos.session.safety import named_on_command_line
 from chaos.session.settings import ControlArguments, ModelArgument
 from chaos.sla.documents import ProbeDocument
 from chaos.sla.files import load_probe
@@ -37,6 +38,8 @@ class Plan:
     source: str
     command: str
     replay: str
+    allow: tuple[str, ...] = ()
+    """Hosts beside loopback that may be tested: named in the experiment and on the command line."""
 
     @property
     def directory(self) -> Path:
@@ -73,7 +76,14 @@ def make_plan(arguments: Mapping[str, Any], title: str, source: str, argv: Seque
         source=source,
         command=shlex.join(["chaos", *map(redacted, argv)]),
         replay=shlex.join(["chaos", *map(redacted, _with_seed(argv, seed))]),
+        allow=_allowed(checked, argv),
     )
+
+
+def _allowed(arguments: ControlArguments, argv: Sequence[str]) -> tuple[str, ...]:
+    """The hosts that are named everywhere they have to be: a slip in one place harms nobody."""
+    named = set(arguments.hosts) & set(arguments.allow) & named_on_command_line(argv)
+    return tuple(sorted(named))
 
 
 def package_of(model: ModelArgument) -> str:

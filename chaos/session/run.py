@@ -8,36 +8,38 @@ runs beside it in the same loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from chaos import __version__
 from chaos.analysis import analyse
-from chaos.errors import ChaosError, TargetError
-from chaos.faults.base import FaultContext
+from chaos.faults.base import Fault, FaultContext
+from chaos.faults.helper import start_helper
+from chaos.faults.registry import check_needs
 from chaos.history import HistoryWriter, read_history
 from chaos.reporting.terminal import View
-from chaos.session.leases import Leases
-from chaos.session.plan import Plan, arrivals_of, package_of, sub_seed
-from chaos.session.resources import ResourceSampler
+from chaos.session.books import Books
+from chaos.session.deadlines import shielded
+from chaos.session.leases import Lease, Leases
+from chaos.session.plan import Plan, arrivals_of, sub_seed
+from chaos.session.safety import Safety
+from chaos.session.system import System, open_system
+from chaos.session.watchers import last_words, watch_resources, watch_states
 from chaos.sla.guard import GuardWatch
 from chaos.sla.results import Verdict, worst
-from chaos.targets.base import Infer, Processes, Register, Target, need
 from chaos.targets.options import redacted
-from chaos.targets.registry import open_by_url
 from chaos.traffic.running import RunningTraffic, run_traffic
 from chaos.traffic.spec import Stream, WorkerSpec
 
 __all__ = ["Session"]
 
-OPEN_SECONDS = 60.0
-CLOSE_SECONDS = 20.0
-RESOURCE_SECONDS = 0.5
+OWED_SECONDS = 7 * 86400.0
+"""After so long what the session itself owes is undone even if it seems to live."""
+
 NULL_RATE = 50.0
 PROBES = "probes"
 """Name of the worker that runs the probes."""
@@ -52,9 +54,12 @@ class Session:
         self._view = view
         self._phase = ""
         self._phase_began = 0.0
-        self._leases = Leases(self.emit, history.sync, self._enter)
+        self._owed = 0
+        self._books = Books(plan.run_id, redacted(plan.arguments.target), plan.directory, self._problem)
+        safety = Safety(plan.arguments.safety, plan.allow)
+        self._leases = Leases(plan.run_id, self._books, safety, self.emit, history.sync, self._enter)
         self._closing = anyio.Event()
-        self._target: Target
+        self._system: System
         self._tasks: TaskGroup
         self._guards = [
             (probe.name, index, GuardWatch(guard))
@@ -73,21 +78,21 @@ class Session:
         """
         self._emit_run()
         async with AsyncExitStack() as stack:
-            stack.callback(self._leases.cut_short)
-            target = self._target = await self._open_target(stack)
+            await stack.enter_async_context(self._books)
+            system = self._system = await open_system(
+                stack, self.plan, self.history.directory, self._record, self._owe, self._problem
+            )
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(self._tasks.cancel_scope.cancel)
-            if isinstance(target, Processes):
-                self._tasks.start_soon(self._watch_resources, target)
-            for model in self.plan.arguments.models:
-                register = need(target, Register)
-                stack.push_async_callback(self._shielded, "unregister", register.unregister, model.name)
-                with _deadline(f"registering model '{model.name}'"):
-                    await register.register(model.name, package_of(model), model.workers)
+            self._tasks.start_soon(self._books.watch)
+            self._tasks.start_soon(watch_resources, system.target, self.emit)
+            self._tasks.start_soon(watch_states, system.target, self.plan, self.emit)
+            stack.push_async_callback(last_words, system.target, self.plan, self.emit)
             # A backlog may wait its timeout for a connection, and as long again for the answer.
             grace = 2 * max(probe.timeout for probe in self.plan.probes) + 1.0
-            probes = await self._start_traffic(self._probe_spec(target), grace)
+            probes = await self._start_traffic(self._probe_spec(system), grace)
             stack.push_async_callback(probes.stop)
+            stack.push_async_callback(shielded, self._problem, "reverting the faults", self._leases.revert)
             self._enter("warmup")
             await anyio.sleep(self.plan.arguments.seconds.warmup)
             task_status.started()
@@ -125,8 +130,45 @@ class Session:
         """Revert every fault in force; return how many there were."""
         return await self._leases.revert()
 
-    def _fault_context(self, lease: str) -> FaultContext:
-        return FaultContext(self._target, sub_seed(self.plan.seed, lease), self._start_traffic)
+    def _fault_context(self, fault: Fault, name: str, lease: Lease) -> FaultContext:
+        """What a fault is given; checks that what it needs is there.
+
+        :raises ChaosError: if not
+        """
+        system = self._system
+        check_needs(name, fault, system.target, system.link_api)
+
+        async def traffic(spec: WorkerSpec) -> RunningTraffic:
+            return lease.started.traffic(await self._start_traffic(spec))
+
+        async def helper(command: Sequence[str]) -> Any:
+            return lease.started.helper(await start_helper(command, lease.name))
+
+        def note(about: str, at: float | None = None, **values: Any) -> None:
+            self.emit("evidence", at, lease=name, about=about, **values)
+
+        async def intend(blast: Any, undo: Any) -> None:
+            await self._leases.intend(lease, blast, undo)
+
+        return FaultContext(
+            lease=lease.name,
+            target=system.target,
+            seed=sub_seed(self.plan.seed, name),
+            seconds=lease.seconds,
+            intend=intend,
+            traffic=traffic,
+            helper=helper,
+            note=note,
+            link_api=system.link_api,
+        )
+
+    def _owe(self, by: str, touches: Sequence[str], undo: Mapping[str, Any]) -> Callable[[], None]:
+        """Write down what the session itself must undo; what it returns says that this was done."""
+        self._owed += 1
+        short = f"session-{self._owed}"
+        lease = f"{self.plan.run_id}.{short}"
+        self._books.intend(lease, short, by, touches, undo, OWED_SECONDS)
+        return lambda: self._books.reverted(lease, "undone in order")
 
     def _verdict(self) -> Verdict:
         """Of the objectives in the phases that have begun; the history so far decides."""
@@ -144,6 +186,9 @@ class Session:
     def _emit_run(self) -> None:
         plan = self.plan
         seconds = plan.arguments.seconds
+        probes = [probe.model_dump(by_alias=True, exclude_none=True, mode="json") for probe in plan.probes]
+        for document, argument in zip(probes, plan.arguments.probes, strict=True):
+            document |= {"via": argument.via} if argument.via else {}
         self.emit(
             "run",
             run_id=plan.run_id,
@@ -156,40 +201,23 @@ class Session:
             wall=time.time(),
             command=plan.command,
             replay=plan.replay,
-            probes=[probe.model_dump(by_alias=True, exclude_none=True, mode="json") for probe in plan.probes],
+            probes=probes,
+            checks=[check.model_dump(mode="json") for check in plan.arguments.checks],
             phases={"warmup": seconds.warmup, "baseline": seconds.baseline, "recovery": seconds.recovery},
         )
 
-    async def _open_target(self, stack: AsyncExitStack) -> Target:
-        arguments = self.plan.arguments
-        target = open_by_url(
-            arguments.target,
-            defects=arguments.defect,
-            directory=self.history.directory,
-            allow=arguments.allow,
-            record=self._record,
-        )
-        stack.push_async_callback(self._shielded, "close", target.close)
-        with _deadline(f"opening target {redacted(arguments.target)}"):
-            await target.open()
-        if arguments.models:
-            need(target, Register)
-        need(target, Infer)
-        return target
-
-    def _probe_spec(self, target: Target) -> WorkerSpec:
-        infer = need(target, Infer)
+    def _probe_spec(self, system: System) -> WorkerSpec:
         return WorkerSpec(
             worker=PROBES,
             streams=tuple(
                 Stream(
                     name=probe.name,
-                    request=infer.infer_request(probe.model, probe.payload),
+                    request=system.infer_request(probe.model, probe.payload, via_link=bool(argument.via)),
                     arrivals=arrivals_of(probe),
                     timeout=probe.timeout,
                     seed=sub_seed(self.plan.seed, "probe", probe.name),
                 )
-                for probe in self.plan.probes
+                for probe, argument in zip(self.plan.probes, self.plan.arguments.probes, strict=True)
             ),
             null_rate=NULL_RATE,
         )
@@ -205,7 +233,7 @@ class Session:
         def report(event: str, pid: int, reason: str) -> None:
             self.emit("worker", worker=spec.worker, event=event, pid=pid)
             if reason:
-                self.emit("problem", text=f"traffic worker '{spec.worker}' died: {reason}")
+                self._problem(f"traffic worker '{spec.worker}' died: {reason}")
 
         running: RunningTraffic = await self._tasks.start(run_traffic, spec, on_frame, report, grace)
         return running
@@ -218,44 +246,11 @@ class Session:
             if burn is not None and self._leases.cut_short():
                 self.emit("guard", probe=probe, guard=index, burn=burn, n=watch.n)
 
-    async def _watch_resources(self, target: Processes) -> None:
-        sampler = ResourceSampler()
-        while True:
-            reading = await anyio.to_thread.run_sync(lambda: sampler.sample(target.pids()))
-            self.emit(
-                "resource",
-                processes=reading.processes,
-                cpu=round(reading.cpu, 3),
-                rss=reading.rss,
-                fds=reading.fds,
-                threads=reading.threads,
-            )
-            await anyio.sleep(RESOURCE_SECONDS)
-
     def _record(
         self, operation: str, model: str, outcome: str, start: float, end: float, detail: str
     ) -> None:
         values = {"operation": operation, "model": model, "outcome": outcome, "detail": detail}
         self.emit("operation", at=end, start=start, end=end, **values)
 
-    async def _shielded(self, what: str, function: Any, *arguments: Any) -> None:
-        """Clean up, also when cancelled, within a deadline; what does not work is recorded, not raised."""
-        with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS) as waited:
-            try:
-                await function(*arguments)
-            except ChaosError as error:
-                self.emit("problem", text=f"{what} {' '.join(map(str, arguments))}: {error}")
-        if waited.cancelled_caught:
-            self.emit("problem", text=f"{what} did not end within {CLOSE_SECONDS:g} s")
-
-
-@contextmanager
-def _deadline(what: str) -> Iterator[None]:
-    """A deadline on opening something; its passing is the target's error."""
-    try:
-        with anyio.fail_after(OPEN_SECONDS):
-            yield
-    except TimeoutError:
-        raise TargetError(
-            f"{what}: no answer within {OPEN_SECONDS:g} s (is the target overloaded or hung?)"
-        ) from None
+    def _problem(self, text: str) -> None:
+        self.emit("problem", text=text)

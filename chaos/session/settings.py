@@ -10,9 +10,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from chaos.checks.documents import CheckDocument
+from chaos.faults.handler_dos import ModeName
+from chaos.session.safety import SafetyLimits
+
 __all__ = ["ControlArguments", "ModelArgument", "PhaseSeconds", "ProbeArgument"]
 
-HandlerDosMode = Literal["occupy", "burn", "crash", "huge"]
+LinkName = Literal["client", "replica", "manager"]
+"""A TCP link that a fault proxy can be put into: clients to target, and of the embedded platform's own, its AppProxy to
+a replica and its manager to the AppProxy."""
 
 
 def _blank_is_none(value: object) -> object:
@@ -42,7 +48,7 @@ class ModelArgument(_Arguments):
 
     name: str = Field(min_length=1)
     package: str | None = None
-    hostile: HandlerDosMode | None = None
+    hostile: ModeName | None = None
     workers: int = Field(default=1, ge=0, le=1024)
 
     @model_validator(mode="after")
@@ -53,9 +59,13 @@ class ModelArgument(_Arguments):
 
 
 class ProbeArgument(_Arguments):
-    """A probe file by name or path; ``rate`` overrides the rate of its schedule (requests per second)."""
+    """A probe file by name or path; ``rate`` overrides the rate of its schedule (requests per second).
+
+    ``via`` sends it through the link ``client``, which has to be one of the run's ``links``.
+    """
 
     file: str = Field(min_length=1)
+    via: Literal["client"] | None = None
     rate: Annotated[float | None, BeforeValidator(_blank_is_none)] = Field(default=None, gt=0)
 
 
@@ -73,7 +83,10 @@ class ControlArguments(_Arguments):
     target: str = Field(
         default="embedded", min_length=1, description="the system under test, as a target URL"
     )
-    allow: Names = Field(default=(), description="hosts beside loopback that may be tested")
+    hosts: Names = Field(default=(), description="hosts beside loopback that the experiment is meant for")
+    allow: Names = Field(
+        default=(), description="those of them that may be tested now: for the command line, --var allow=…"
+    )
     seed: Annotated[int | None, BeforeValidator(_blank_is_none)] = Field(
         default=None,
         ge=0,
@@ -84,6 +97,12 @@ class ControlArguments(_Arguments):
     models: tuple[ModelArgument, ...] = ()
     probes: tuple[ProbeArgument, ...] = Field(min_length=1)
     seconds: PhaseSeconds = PhaseSeconds()
+    links: tuple[LinkName, ...] = Field(default=(), description="links that run through the fault proxy")
+    toxiproxy: str = Field(
+        default="", description="host:port of the API of a Toxiproxy to use in place of our own fault proxy"
+    )
+    checks: tuple[CheckDocument, ...] = ()
+    safety: SafetyLimits = SafetyLimits()
     reports: str = Field(default="reports", min_length=1, description="where run directories are made")
 
     @field_validator("probes", mode="before")
@@ -99,4 +118,6 @@ class ControlArguments(_Arguments):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"models: {', '.join(twice)} is there more than once")
+        if any(probe.via for probe in self.probes) and "client" not in self.links:
+            raise ValueError("a probe goes via 'client', which is none of the 'links'")
         return self

@@ -7,12 +7,29 @@ capabilities; an experiment that needs one that the target lacks is *not applica
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from chaos.errors import CapabilityError
 from chaos.traffic.spec import HttpRequest
 
-__all__ = ["Describe", "Infer", "ModelState", "Processes", "Register", "Scale", "Target", "need"]
+__all__ = [
+    "ControlRequests",
+    "Describe",
+    "ErrorRecord",
+    "Errors",
+    "Infer",
+    "LinkState",
+    "Links",
+    "ModelState",
+    "Part",
+    "Parts",
+    "Processes",
+    "Register",
+    "Role",
+    "Scale",
+    "Target",
+    "need",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +42,58 @@ class ModelState:
     desired: int
     pids: tuple[int, ...] = ()
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """What a target says of one TCP link inside it: ``manager``, or ``replica-<model>-<number>``.
+
+    ``since`` is when it last came to stand or broke (monotonic clock, seconds). ``proxy`` is the name that the fault
+    proxy which it goes through has for it; empty if it goes through none.
+    """
+
+    name: str
+    model: str
+    up: bool
+    since: float
+    proxy: str = ""
+
+
+Role = Literal["replica", "proxy", "manager"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of a target on this machine. ``model`` is empty for one that serves none, or none that is told.
+
+    ``started`` is when the process began (seconds since the epoch, as psutil has it): with it the pid names the process
+    for good, also if the pid is used again.
+    """
+
+    role: Role
+    pid: int
+    started: float
+    model: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """What a target remembers of one replica's end, or its failure to begin.
+
+    ``at`` is the wall clock (ISO 8601), ``monotonic`` this machine's monotonic clock in seconds. ``type`` is
+    ``OOMKilled``, ``Killed``, ``Exited`` or ``LoadFailed``; ``by`` says what ended a replica that was out of memory:
+    ``kernel``, or ``limit`` for the one that the platform sets.
+    """
+
+    at: str
+    monotonic: float
+    model: str
+    worker: str
+    pid: int
+    type: str
+    by: str
+    detail: str
 
 
 @runtime_checkable
@@ -83,6 +152,19 @@ class Scale(Protocol):
 
 
 @runtime_checkable
+class ControlRequests(Protocol):
+    """Capability: says how an operation of its control plane looks on the wire, for who sends it his own way."""
+
+    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
+        """The wire request of ``scale`` (to that many ``workers``), ``load`` or ``unload``; no I/O.
+
+        The system answers it when it is done, where it can be asked to.
+
+        :raises CapabilityError: if the system has no such operation
+        """
+
+
+@runtime_checkable
 class Describe(Protocol):
     """Capability: says what it serves."""
 
@@ -102,6 +184,33 @@ class Processes(Protocol):
 
     def pids(self) -> list[int]:
         """The roots of its process trees; children are found by the caller."""
+
+
+@runtime_checkable
+class Parts(Protocol):
+    """Capability: the target runs on this machine, and it is known which process does what."""
+
+    async def parts(self) -> list[Part]:
+        """Those that run now, as the processes show it: one that is only described is none of them (D12)."""
+
+
+@runtime_checkable
+class Errors(Protocol):
+    """Capability: remembers what went wrong with its replicas."""
+
+    async def errors(self, model: str) -> list[ErrorRecord]:
+        """Those of a model, latest first; what is left of them if it is gone.
+
+        :raises TargetError: if the target does not say
+        """
+
+
+@runtime_checkable
+class Links(Protocol):
+    """Capability: says which of the links between its own processes stand."""
+
+    async def links(self) -> list[LinkState]:
+        """All of them, as it knows them now."""
 
 
 Capability = TypeVar("Capability")

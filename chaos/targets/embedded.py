@@ -1,43 +1,47 @@
 """The embedded platform as a target: started for the run as a process of its own, stopped at its end.
 
-``embedded`` alone will do. Options: ``defect`` (a name, may come more than once), ``models`` (a further directory
-of handler packages), and ``inference``, ``management``, ``metrics`` (ports; free ones are taken if not given).
+``embedded`` alone will do. Options:
+
+    defect       a wrong behaviour, by its name; may come more than once
+    models       a further directory of handler packages
+    memory       what a replica may take over its base, in MiB (default: 512)
+    cgroup       ``no``: memory is limited by a resource limit, not by the kernel's OOM killer
+    inference, management, metrics
+                 ports; free ones are taken if not given
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
 import psutil
-from anyio.abc import Process
 
 from chaos.errors import TargetError
-from chaos.targets.base import ModelState, Target
-from chaos.targets.context import TargetContext, recorded
-from chaos.targets.processes import alive, listeners, port_is_free, session_members, tree
+from chaos.targets.base import ErrorRecord, LinkState, ModelState, Part, Target
+from chaos.targets.context import TargetContext, UnansweredError, recorded
+from chaos.targets.http import ControlClient
+from chaos.targets.platform import LOG, Platform
+from chaos.targets.processes import listeners, port_is_free, tree
 from chaos.targets.torchserve import TorchServe
+from chaos.targets.torchserve_answers import mapping
 from chaos.targets.url import TargetURL
 from chaos.traffic.spec import HttpRequest
 
 __all__ = ["Embedded", "open_target"]
 
-PLATFORM = ("-m", "chaos.embedded")
 PORTS = ("inference", "management", "metrics")
-OPTIONS = ("defect", "models", *PORTS)
-START_SECONDS = 30.0
-STOP_SECONDS = 10.0
-LAST_SECONDS = 2.0
-"""How long its processes may outlive the platform's manager: they end when they notice."""
-KILL_SECONDS = 5.0
-LINE_BYTES = 65536
-LOG = "platform.log"
+OPTIONS = ("defect", "models", "memory", "cgroup", *PORTS)
+ASK_SECONDS = 2.0
+"""How long the manager may take to say whose replicas are whose, before what it said last is believed."""
+
+ERRORS = 1000
+EXECUTIONS = "executions.log"
+"""In the run directory: each request with a nonce that a handler was given."""
 
 
 def open_target(url: TargetURL, context: TargetContext) -> Target:
@@ -61,8 +65,12 @@ class Embedded:
         self._defects = tuple(dict.fromkeys((*named, *context.defects)))
         self._ports = {name: _port(url, name) for name in PORTS}
         self._models = _directory(url)
-        self._process: Process | None = None
+        self._memory = _memory(url)
+        self._cgroup = _cgroup(url)
+        self._platform: Platform | None = None
+        self._workers: dict[int, tuple[str, str]] = {}
         self._server: TorchServe | None = None
+        self._management: ControlClient | None = None
         self.address: TargetURL | None = None
         """Where it serves while it is open, as another target could be told."""
 
@@ -81,6 +89,7 @@ class Embedded:
             )
             self.address = TargetURL.parse(text, ["torchserve"])
             self._server = TorchServe(self.address, self._context)
+            self._management = ControlClient(f"http://127.0.0.1:{ready['management']}")
             await self._server.open()
         except BaseException:
             with anyio.CancelScope(shield=True), suppress(TargetError):
@@ -92,21 +101,13 @@ class Embedded:
         server, self._server, self.address = self._server, None, None
         if server is not None:
             await server.close()
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with recorded(self._context.record, "stop"), anyio.CancelScope(shield=True):
-            if process.stdin is not None:
-                await process.stdin.aclose()
-            with anyio.move_on_after(STOP_SECONDS):
-                await process.wait()
-            killed = await anyio.to_thread.run_sync(_kill_session, process.pid)
-            await process.aclose()
-            if killed:
-                raise TargetError(
-                    f"target {self.url}: it did not stop within {STOP_SECONDS:g} s and was killed, pids {killed}"
-                    f"{self._see_log()}"
-                )
+        management, self._management = self._management, None
+        if management is not None:
+            await management.close()
+        platform, self._platform = self._platform, None
+        if platform is not None:
+            with recorded(self._context.record, "stop"):
+                await platform.stop()
 
     async def healthy(self) -> bool:
         """Whether it runs and says that it can serve."""
@@ -128,6 +129,10 @@ class Embedded:
         """Return when exactly that many replicas are ready."""
         await self._opened().scale(model, workers)
 
+    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
+        """As the TorchServe that it looks like."""
+        return self._opened().control_request(operation, model, workers)
+
     async def models(self) -> list[str]:
         """The names of all models, sorted."""
         return await self._opened().models()
@@ -137,8 +142,57 @@ class Embedded:
         return await self._opened().describe(model)
 
     def pids(self) -> list[int]:
-        """The platform's manager, from which all its processes descend."""
-        return [self._process.pid] if self._process is not None and self._process.returncode is None else []
+        """The platform's supervisor, from which all its processes descend."""
+        pid = self._platform.pid if self._platform is not None else None
+        return [pid] if pid is not None else []
+
+    async def parts(self) -> list[Part]:
+        """Manager, proxy and replicas that run now. The models of replicas are what the platform said last of them:
+        a manager that is frozen, or being replaced, does not say."""
+        self._opened()
+        with suppress(TargetError), anyio.move_on_after(ASK_SECONDS):
+            self._workers = await self._described()
+        platform = self._platform
+        return [] if platform is None else await anyio.to_thread.run_sync(platform.parts, self._workers)
+
+    async def _described(self) -> dict[int, tuple[str, str]]:
+        return {
+            int(worker["pid"]): (model, str(worker["id"]))
+            for model in await self.models()
+            for worker in (await self.describe(model)).detail["workers"]
+        }
+
+    async def errors(self, model: str) -> list[ErrorRecord]:
+        """The platform's error history."""
+        answer = await self._call("GET", f"/errors?model={quote(model, safe='')}&limit={ERRORS}")
+        try:
+            return [ErrorRecord(**entry) for entry in answer["errors"]]
+        except (KeyError, TypeError):
+            raise UnansweredError(f"target {self.url}: its error history is none: {answer}") from None
+
+    async def links(self) -> list[LinkState]:
+        """The proxy's links to the manager and to each replica, as the platform knows them now."""
+        answer = await self._call("GET", "/links")
+        manager = answer["manager"]
+        return [
+            LinkState("manager", "", manager["up"], manager["since"], manager["proxy"]),
+            *(
+                LinkState(
+                    f"replica-{link['model']}-{link['id']}",
+                    link["model"],
+                    link["up"],
+                    link["since"],
+                    link["proxy"],
+                )
+                for link in answer["replicas"]
+            ),
+        ]
+
+    async def _call(self, method: str, path: str) -> dict[str, Any]:
+        """What the platform answers on its management port beside TorchServe's own paths."""
+        if self._management is None:
+            raise TargetError(f"target {self.url}: it is not open")
+        return mapping((await self._management.call(method, path)).expect(f"{method} {path}"))
 
     def _opened(self) -> TorchServe:
         if self._server is None:
@@ -152,46 +206,37 @@ class Embedded:
                     f"target {self.url}: port {port}, asked for by option '{name}', is in use"
                     f"{await anyio.to_thread.run_sync(_who, port)} (choose another, or leave the option out)"
                 )
-        command = [sys.executable, *PLATFORM]
-        for name, port in self._ports.items():
-            command += [f"--{name}", str(port)] if port else []
-        for defect in self._defects:
-            command += ["--defect", defect]
-        if self._models is not None:
-            command += ["--models", str(self._models)]
-        if self._context.directory is not None:
-            command += ["--log", str(self._context.directory / LOG)]
-        # a session of its own: Ctrl-C is the harness's to handle
-        process = self._process = await anyio.open_process(
-            command, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        line = b""
-        with anyio.move_on_after(START_SECONDS) as waited:
-            line = await _line(process)
-        if waited.cancelled_caught:
-            raise TargetError(
-                f"target {self.url}: it was not ready after {START_SECONDS:g} s{self._see_log()}"
-            )
-        return self._understand(line)
-
-    def _understand(self, line: bytes) -> dict[str, int]:
+        self._platform = Platform(self.url, self._command_line(), self._context, self._cgroup)
+        ready = await self._platform.start()
         try:
-            answer = json.loads(line)
-            if "error" in answer:
-                raise TargetError(f"target {self.url}: {answer['error']}")
-            return {name: int(answer[name]) for name in PORTS}
-        except (ValueError, KeyError, TypeError):
-            said = line.decode("utf-8", "replace").strip()[:200]
+            return {name: int(ready[name]) for name in PORTS}
+        except (KeyError, TypeError, ValueError):
             raise TargetError(
-                f"target {self.url}: it ended without a word{self._see_log()}"
-                if not said
-                else f"target {self.url}: it did not start, and said '{said}'{self._see_log()}"
+                f"target {self.url}: it did not start: it named no ports, but said '{ready}'"
             ) from None
+
+    def _command_line(self) -> list[str]:
+        words: list[str] = []
+        for name, port in self._ports.items():
+            words += [f"--{name}", str(port)] if port else []
+        for defect in self._defects:
+            words += ["--defect", defect]
+        if self._models is not None:
+            words += ["--models", str(self._models)]
+        if self._memory:
+            words += ["--memory", str(self._memory)]
+        if not self._cgroup:
+            words += ["--no-cgroup"]
+        if self._context.directory is not None:
+            words += ["--log", str(self._context.directory / LOG)]
+            words += ["--executions", str(self._context.directory / EXECUTIONS)]
+        if self._context.links:
+            words += ["--link-proxy", self._context.link_api, "--links", ",".join(self._context.links)]
+        return words
 
     def _check_owner(self, ready: dict[str, int]) -> None:
         """Hold the ports against the processes: a port that answers may be somebody else's (D12)."""
-        assert self._process is not None  # noqa: S101
-        family = {process.pid for process in tree(self._process.pid)}
+        family = {process.pid for pid in self.pids() for process in tree(pid)}
         for name in PORTS:
             owners = set(listeners(ready[name]))
             if owners and not owners <= family:
@@ -201,46 +246,26 @@ class Embedded:
                     "as well (end it, or choose another port)"
                 )
 
-    def _see_log(self) -> str:
-        directory = self._context.directory
-        return (
-            f" (see {directory / LOG})"
-            if directory is not None
-            else " (run it by hand: python -m chaos.embedded)"
-        )
-
-
-async def _line(process: Process) -> bytes:
-    """The first line of its standard output, or all of it if it ends before."""
-    received = b""
-    assert process.stdout is not None  # noqa: S101
-    with suppress(anyio.EndOfStream):
-        while b"\n" not in received and len(received) < LINE_BYTES:
-            received += await process.stdout.receive()
-    return received.partition(b"\n")[0]
-
-
-def _kill_session(session: int) -> list[int]:
-    """Kill what is left of the platform's session, and say what that was; the dead that nobody waited for are not."""
-    killed: set[int] = set()
-    start = time.monotonic()
-    while left := [process for process in session_members(session) if alive(process)]:
-        passed = time.monotonic() - start
-        if passed > LAST_SECONDS + KILL_SECONDS:
-            break
-        for process in left if passed > LAST_SECONDS else ():
-            killed.add(process.pid)
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(left, timeout=0.05)
-    return sorted(killed)
-
 
 def _port(url: TargetURL, name: str) -> int:
     value = url.option(name, "0")
     if not (value.isascii() and value.isdecimal() and int(value) < 65536):
         raise TargetError(f"target {url.text}: option '{name}' is a port, not '{value}'")
     return int(value)
+
+
+def _memory(url: TargetURL) -> int:
+    value = url.option("memory", "0")
+    if not (value.isascii() and value.isdecimal()):
+        raise TargetError(f"target {url.text}: option 'memory' is a number of MiB, not '{value}'")
+    return int(value)
+
+
+def _cgroup(url: TargetURL) -> bool:
+    value = url.option("cgroup", "yes")
+    if value not in ("yes", "no"):
+        raise TargetError(f"target {url.text}: option 'cgroup' is yes or no, not '{value}'")
+    return value == "yes"
 
 
 def _directory(url: TargetURL) -> Path | None:

@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 import anyio
+import anyio.to_thread
 
-from chaos.errors import TargetError
-from chaos.targets.base import ModelState, Target
+from chaos.errors import CapabilityError, TargetError
+from chaos.targets.base import ModelState, Part, Target
 from chaos.targets.context import TargetContext, UnansweredError, recorded
 from chaos.targets.http import ControlClient
 from chaos.targets.names import Names
@@ -91,12 +92,9 @@ class OIP:
         # an id beside a nonce in the payload would be echoed by the server, whatever the model answers
         if "id" not in document and NONCE not in json.dumps(document):
             document = {"id": NONCE, **document}
-        headers = [("Content-Type", "application/json")]
-        if self._token:
-            headers.append(("Authorization", f"Bearer {self._token}"))
         return HttpRequest(
             url=f"{self._base}{_path(model)}/infer",
-            headers=tuple(headers),
+            headers=self._headers(),
             body=json.dumps(document).encode(),
             verify_tls=self._verify,
         )
@@ -141,6 +139,19 @@ class OIP:
             await self._until(model, ready=False, what=what)
             self._names.released(model)
 
+    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
+        """``load`` and ``unload`` of the repository extension, which know no ``workers``."""
+        if operation not in ("load", "unload"):
+            raise CapabilityError(
+                f"target {self.url}: the protocol's control plane has no '{operation}' (it has: load, unload)"
+            )
+        return HttpRequest(
+            url=f"{self._base}{_repository(model, operation)}",
+            headers=self._headers(),
+            body=b"{}",
+            verify_tls=self._verify,
+        )
+
     async def models(self) -> list[str]:
         """The names of the models that are loaded or being loaded."""
         index = await self._index()
@@ -170,6 +181,10 @@ class OIP:
         loaded = ready or any(entry.get("state") in SERVED for entry in entries)
         desired = await self._instances(model) if loaded else 0
         return ModelState(model, ready, desired if ready else 0, desired, (), entries[0] if entries else {})
+
+    def _headers(self) -> tuple[tuple[str, str], ...]:
+        bearer = (("Authorization", f"Bearer {self._token}"),) if self._token else ()
+        return (("Content-Type", "application/json"), *bearer)
 
     async def _ready(self, model: str) -> bool:
         answer = await self._client.call("GET", f"{_path(model)}/ready", seconds=HEALTH_SECONDS)
@@ -228,6 +243,10 @@ class LocalOIP(OIP):
     def pids(self) -> list[int]:
         """The server that owns the port."""
         return self._processes.pids()
+
+    async def parts(self) -> list[Part]:
+        """The server as manager: the protocol knows no workers, so nothing tells which process serves what."""
+        return await anyio.to_thread.run_sync(self._processes.parts, {})
 
 
 def _path(model: str) -> str:

@@ -9,12 +9,23 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import psutil
 
-__all__ = ["LocalProcesses", "alive", "free_port", "listeners", "port_is_free", "session_members", "tree"]
+from chaos.targets.base import Part, Role
+
+__all__ = [
+    "LocalProcesses",
+    "alive",
+    "free_port",
+    "listeners",
+    "part",
+    "port_is_free",
+    "session_members",
+    "tree",
+]
 
 
 def listeners(port: int) -> list[int]:
@@ -100,6 +111,17 @@ class LocalProcesses:
             below = {child.pid: child for pid in self._roots for child in tree(pid)[1:]}
             self._workers.update({pid: below[pid] for pid in unknown & below.keys()})
 
+    def parts(self, workers: Mapping[int, str]) -> list[Part]:
+        """The owners of the ports as managers, and as replicas those of these workers (pid → model) that run here."""
+        self.saw(workers)
+        managers = [part("manager", self._roots[pid]) for pid in self.pids() if pid in self._roots]
+        replicas = [
+            part("replica", self._workers[pid], model)
+            for pid, model in workers.items()
+            if pid in self._workers and alive(self._workers[pid])
+        ]
+        return [*managers, *replicas]
+
     def lingering(self, pids: Iterable[int]) -> list[int]:
         """Those of these workers that were seen here and still run."""
         return sorted(pid for pid in pids if pid in self._workers and alive(self._workers[pid]))
@@ -110,6 +132,11 @@ class LocalProcesses:
         if not self._roots:
             owners = {pid for port in self._ports for pid in listeners(port)}
             self._roots = {process.pid: process for pid in owners for process in tree(pid)[:1]}
+
+
+def part(role: Role, process: psutil.Process, model: str = "", detail: str = "") -> Part:
+    """A process as a part of its target."""
+    return Part(role, process.pid, process.create_time(), model, detail)
 
 
 def alive(process: psutil.Process) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from chaos.errors import CapabilityError, TargetError
 from chaos.targets.base import Target
-from chaos.targets.context import Record, TargetContext, ignore
+from chaos.targets.context import Owe, Record, TargetContext, ignore, owe_nothing
 from chaos.targets.url import TargetURL, is_loopback
 
 __all__ = ["OpenTarget", "adapters", "open_by_url", "parse_url"]
@@ -39,8 +39,8 @@ def parse_url(url: str, defects: Sequence[str] = (), allow: Sequence[str] = ()) 
     for host in parsed.hosts():
         if not is_loopback(host) and host not in allow:
             raise TargetError(
-                f"target {url}: {host} is not this machine, and only this machine may be tested unless the "
-                f"host is named as allowed ('allow' in the arguments of the control: --var allow={host})"
+                f"target {url}: {host} is not this machine, and only this machine may be tested unless the host is "
+                f"named twice: in 'hosts' of the control's arguments, and on the command line with --var allow={host}"
             )
     if defects and parsed.adapter != EMBEDDED:
         raise CapabilityError(
@@ -56,6 +56,9 @@ def open_by_url(
     directory: Path | None = None,
     allow: Sequence[str] = (),
     record: Record = ignore,
+    owe: Owe = owe_nothing,
+    link_api: str = "",
+    links: Sequence[str] = (),
 ) -> Target:
     """The target that a URL names, not yet opened; no I/O.
 
@@ -63,9 +66,17 @@ def open_by_url(
     :param directory: the run directory, for logs
     :param allow: hosts beside loopback that may be tested
     :param record: where operations on the control plane are reported
+    :param owe: where it is written down what must be undone
+    :param link_api: of the fault proxy through which the target is to run those of its own links that ``links`` names
+    :raises CapabilityError: if it has no such links
     :raises TargetError: as :func:`parse_url`, and if the adapter does not have an option
     """
     parsed = parse_url(url, defects, allow)
+    if links and parsed.adapter != EMBEDDED:
+        raise CapabilityError(
+            f"target {url}: only the embedded platform can run its own links ({', '.join(links)}) through a fault "
+            "proxy (the link 'client' can be had with every target)"
+        )
     entry = next(entry for entry in entry_points(group=GROUP) if entry.name == parsed.adapter)
     try:
         opener: OpenTarget = entry.load()
@@ -74,4 +85,4 @@ def open_by_url(
             f"target {url}: adapter '{entry.name}' ({entry.value}) cannot be loaded: {error} "
             "(is its package installed completely?)"
         ) from error
-    return opener(parsed, TargetContext(tuple(defects), directory, record))
+    return opener(parsed, TargetContext(tuple(defects), directory, record, owe, link_api, tuple(links)))

@@ -13,12 +13,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.errors import TargetError
-from chaos.targets.base import Describe, Infer, ModelState, Processes, Register, Scale, Target
+from chaos.targets.base import (
+    ControlRequests,
+    Describe,
+    ErrorRecord,
+    Errors,
+    Infer,
+    Links,
+    LinkState,
+    ModelState,
+    Part,
+    Parts,
+    Processes,
+    Register,
+    Scale,
+    Target,
+)
 from chaos.traffic.spec import HttpRequest
 
 __all__ = ["ContractError", "FakeTarget", "ValidatingTarget"]
 
-CAPABILITIES: tuple[type[Any], ...] = (Infer, Register, Scale, Describe, Processes)
+CAPABILITIES: tuple[type[Any], ...] = (
+    Infer,
+    Register,
+    Scale,
+    ControlRequests,
+    Describe,
+    Processes,
+    Parts,
+    Links,
+    Errors,
+)
 
 
 class ContractError(AssertionError):
@@ -44,6 +69,8 @@ class FakeTarget:
     failures: dict[str, Exception] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     served: dict[str, int] = field(default_factory=dict)
+    members: list[Part] = field(default_factory=list)
+    history: list[ErrorRecord] = field(default_factory=list)
 
     async def open(self) -> None:
         """Nothing to connect to."""
@@ -83,6 +110,11 @@ class FakeTarget:
         self._known(model)
         self.served[model] = workers
 
+    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
+        """A request to an address that nobody needs to listen on."""
+        self._called("control_request", operation, model, workers)
+        return HttpRequest(f"{self.address}/models/{model}?{operation}={workers}", method="PUT")
+
     async def models(self) -> list[str]:
         """What was taken in."""
         self._called("models")
@@ -98,6 +130,23 @@ class FakeTarget:
         """What the script says."""
         self._called("pids")
         return list(self.processes)
+
+    async def parts(self) -> list[Part]:
+        """What the script says, in ``members``."""
+        self._called("parts")
+        return list(self.members)
+
+    async def errors(self, model: str) -> list[ErrorRecord]:
+        """What the script says, in ``history``."""
+        self._called("errors", model)
+        return [record for record in self.history if record.model == model]
+
+    async def links(self) -> list[LinkState]:
+        """The manager's, and one for each worker; they stand, since ever."""
+        self._called("links")
+        workers = [(name, number) for name in sorted(self.served) for number in range(self.served[name])]
+        replicas = [LinkState(f"replica-{name}-{number}", name, True, 0.0) for name, number in workers]
+        return [LinkState("manager", "", True, 0.0), *replicas]
 
     def _known(self, model: str) -> int:
         if model not in self.served:
@@ -210,6 +259,40 @@ def _pids(answer: Any) -> Iterable[str]:
         yield f"it returned {answer!r}, not a list of pids"
 
 
+def _parts(answer: Any) -> Iterable[str]:
+    if not isinstance(answer, list) or not all(isinstance(part, Part) for part in answer):
+        yield f"it returned {answer!r}, not a list of Part"
+        return
+    pids = [part.pid for part in answer]
+    if len(set(pids)) < len(pids):
+        yield f"a process is there twice: {pids!r}"
+    for part in answer:
+        if part.pid <= 0 or part.started <= 0:
+            yield f"no process has pid {part.pid} and start time {part.started}"
+        if part.model and part.role != "replica":
+            yield f"the {part.role}, pid {part.pid}, is said to serve '{part.model}'"
+
+
+def _errors(answer: Any, model: str) -> Iterable[str]:
+    if not isinstance(answer, list) or not all(isinstance(record, ErrorRecord) for record in answer):
+        yield f"it returned {answer!r}, not a list of ErrorRecord"
+        return
+    if any(record.model != model for record in answer):
+        yield f"an error is another model's: {answer!r}"
+    times = [record.monotonic for record in answer]
+    if times != sorted(times, reverse=True):
+        yield f"the latest is not first: {times!r}"
+
+
+def _links(answer: Any) -> Iterable[str]:
+    if not isinstance(answer, list) or not all(isinstance(link, LinkState) for link in answer):
+        yield f"it returned {answer!r}, not a list of LinkState"
+        return
+    names = [link.name for link in answer]
+    if len(set(names)) < len(names):
+        yield f"a link is there twice: {names!r}"
+
+
 def _request(answer: Any, *_: Any) -> Iterable[str]:
     if not isinstance(answer, HttpRequest):
         yield f"it returned {answer!r}, not an HttpRequest"
@@ -238,6 +321,10 @@ _CHECKS: dict[str, Callable[..., Iterable[str]]] = {
     "healthy": _truth,
     "models": _names,
     "pids": _pids,
+    "parts": _parts,
+    "errors": _errors,
+    "links": _links,
     "infer_request": _request,
+    "control_request": _request,
     "describe": _state,
 }

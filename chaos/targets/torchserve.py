@@ -15,13 +15,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import anyio
 import anyio.to_thread
 
-from chaos.errors import TargetError
-from chaos.targets.base import ModelState, Target
+from chaos.errors import CapabilityError, TargetError
+from chaos.targets.base import ModelState, Part, Target
 from chaos.targets.context import TargetContext, UnansweredError, recorded
 from chaos.targets.http import Answer, ControlClient, RefusedError
 from chaos.targets.names import Names
@@ -73,10 +73,11 @@ class TorchServe:
         self._suffix = ".mar" if store == "mar" else ""
         self._verify = flag(url, "verify", default=True)
         self._token = secret(url, "token")
+        self._management_token = secret(url, "management_token")
         management = url.endpoint("management") or _with_port(url, DEFAULT_MANAGEMENT)
         self._base = url.base
         self._inference = ControlClient(url.base, self._token, self._verify)
-        self._management = ControlClient(management, secret(url, "management_token"), self._verify)
+        self._management = ControlClient(management, self._management_token, self._verify)
         self._metrics = ControlClient(url.endpoint("metrics"), verify_tls=self._verify)
         self._record = context.record
         self._names = Names()
@@ -169,9 +170,22 @@ class TorchServe:
         with recorded(self._record, "scale", model):
             what = f"target {self.url}: scaling model '{model}' to {workers} workers"
             before = (await self.describe(model)).pids
-            parameters = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
-            self._expect(await self._management.call("PUT", _path(model), params=parameters), what)
+            self._expect(await self._management.call("PUT", _path(model), params=_scaling(workers)), what)
             await self._until(model, workers, before, what)
+
+    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
+        """``scale``, answered when the workers are ready."""
+        if operation != "scale":
+            raise CapabilityError(
+                f"target {self.url}: TorchServe's control plane has no '{operation}' (it has: scale)"
+            )
+        token = self._management_token
+        return HttpRequest(
+            url=f"{self._management.base}{_path(model)}?{urlencode(_scaling(workers))}",
+            method="PUT",
+            headers=(("Authorization", f"Bearer {token}"),) if token else (),
+            verify_tls=self._verify,
+        )
 
     async def models(self) -> list[str]:
         """All names, page by page."""
@@ -244,6 +258,16 @@ class LocalTorchServe(TorchServe):
     def pids(self) -> list[int]:
         """Who owns the inference and the management port, and workers that live on without it."""
         return self._processes.pids() if self._processes is not None else []
+
+    async def parts(self) -> list[Part]:
+        """The server as manager, and the worker processes that it describes, as far as they run here."""
+        workers = {pid: model for model in await self.models() for pid in (await self.describe(model)).pids}
+        processes = self._processes
+        return [] if processes is None else await anyio.to_thread.run_sync(processes.parts, workers)
+
+
+def _scaling(workers: int) -> dict[str, str]:
+    return {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
 
 
 def _path(model: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import psutil
+
+from chaos.embedded.marks import MARK
+from chaos.embedded.residue import Residue
 
 __all__ = ["Answer", "Platform", "eventually", "gone", "started"]
 
@@ -36,11 +40,13 @@ class Platform:
     """A running platform, and what tests do with it."""
 
     def __init__(self, *arguments: str) -> None:
+        self.residue = Residue.of(os.urandom(8).hex())
         self.process = subprocess.Popen(
             [sys.executable, "-m", "chaos.embedded", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            env={**os.environ, MARK: self.residue.token},
         )
         assert self.process.stdout is not None
         self.said = json.loads(self.process.stdout.readline())
@@ -87,6 +93,11 @@ class Platform:
         root = psutil.Process(self.pid)
         return [root, *root.children(recursive=True)]
 
+    def errors(self, model: str) -> list[dict[str, Any]]:
+        """The error history of a model, latest first."""
+        errors: list[dict[str, Any]] = self.manage("GET", f"/errors?model={model}").json["errors"]
+        return errors
+
     def stop(self) -> int:
         """In order, by end of file."""
         assert self.process.stdin is not None
@@ -132,3 +143,4 @@ def started(*arguments: str) -> Iterator[Platform]:
                     process.kill()
                 except psutil.NoSuchProcess:
                     continue
+        platform.residue.clear()

@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import anyio
 import pytest
 
 from chaos.embedded.control_link import ControlLink
-from chaos.embedded.forks import Child, Forks, SpawnFailed
+from chaos.embedded.forks import SpawnFailed
 from chaos.embedded.hub import ProxyHub
 from chaos.embedded.replica_link import ReplicaLink
 from chaos.embedded.routes import ModelRoute, ReplicaRoute, RouteTable
 from chaos.embedded.store import BUILT_IN
+from tests.embedded.relay import TOKEN, Owner, Relay, background, replica, until
 
-TOKEN = "secret"
 TABLE = RouteTable(
     7,
     (ModelRoute("m", "1.0", "/p", 1, 100, 120.0),),
@@ -28,97 +25,6 @@ TABLE = RouteTable(
 )
 
 pytestmark = pytest.mark.anyio
-
-
-class Relay:
-    """Passes bytes both ways until cut; takes new connections after it."""
-
-    def __init__(self, port: int) -> None:
-        self._to = port
-        self._open: list[asyncio.StreamWriter] = []
-        self.taken = 0
-        self.port = 0
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Relay]:
-        server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            self.cut()
-
-    def cut(self) -> None:
-        for writer in self._open:
-            writer.transport.abort()
-        self._open.clear()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.taken += 1
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
-        self._open += [writer, far_writer]
-        with suppress(OSError):
-            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-    writer.transport.abort()
-
-
-async def until(condition: Any) -> None:
-    with anyio.fail_after(20):
-        while not condition():  # noqa: ASYNC110 - the condition is any at all
-            await anyio.sleep(0.005)
-
-
-@asynccontextmanager
-async def background(*coroutines: Any) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-class Owner:
-    """Notes what a link says."""
-
-    def __init__(self) -> None:
-        self.ups = self.losses = 0
-        self.heads: list[dict[str, Any]] = []
-        self.body = b""
-        self.ends = 0
-
-    def link_up(self, replica: int) -> None:
-        self.ups += 1
-
-    def link_lost(self, replica: int) -> None:
-        self.losses += 1
-
-    def answer_head(self, replica: int, header: dict[str, Any], length: int) -> None:
-        self.heads.append(header)
-        self.body = b""
-
-    def answer_body(self, replica: int, chunk: bytes) -> None:
-        self.body += chunk
-
-    def answer_end(self, replica: int) -> None:
-        self.ends += 1
-
-
-@asynccontextmanager
-async def replica(package: str) -> AsyncIterator[tuple[Forks, Child]]:
-    forks = Forks(TOKEN, 512 << 20, subprocess.DEVNULL)
-    async with background(forks.run()):
-        child = await forks.spawn("m", str(BUILT_IN / package))
-        with anyio.fail_after(20):
-            await child.ready
-        yield forks, child
 
 
 def send(link: ReplicaLink, *pieces: bytes) -> None:
@@ -138,14 +44,14 @@ async def test_a_cut_replica_link_heals_and_the_replica_lives() -> None:
     async with replica("sleep") as (_, child), Relay(child.port).running() as relay:
         link = ReplicaLink(owner, child.id, relay.port, TOKEN)
         async with background(link.keep()):
-            await until(lambda: owner.ups == 1)
+            await until(lambda: owner.idles == 1)
             send(link, b'{"sleep', b'_ms": 0, "n": 1}')
             await until(lambda: owner.ends == 1)
             assert json.loads(owner.body)["n"] == 1
 
             send(link, b'{"sleep_ms": 100, "n": 2}')
             relay.cut()
-            await until(lambda: owner.losses == 1 and owner.ups == 2)
+            await until(lambda: owner.losses == 1 and owner.idles == 2)
             send(link, b'{"sleep_ms": 0, "n": 3}')
             await until(lambda: owner.ends == 2)
 
@@ -178,7 +84,7 @@ async def test_a_killed_child_is_told_by_its_signal_and_a_lost_fork_server_fails
     async with replica("echo") as (forks, child):
         forks.kill(child)
         with anyio.fail_after(20):
-            assert await child.exited == 9
+            assert (await child.exited).signal == 9
         other = await forks.spawn("m", "/nowhere")
         with anyio.fail_after(20), pytest.raises(SpawnFailed, match="no such handler"):
             await other.ready
@@ -210,7 +116,7 @@ async def test_the_control_link_starts_over_with_the_full_table_after_a_cut() ->
             assert await hub.settled(7, 20)
             assert await link.call("GET", "/x", "é") == (200, "GET /x é".encode())
             assert await hub.ask_queues() == {"m": 5}
-            link.say(up=3)
+            link.say(up=3, since=1.5)
             link.say(stuck=4)
             link.say(quiet="m", generation=7)
             assert await hub.quiet("m", 7, 20)

@@ -12,8 +12,10 @@ import pytest
 from aiohttp import web
 
 from chaos.errors import DocumentError
-from chaos.faults.base import FaultContext, FaultError, create_fault
-from chaos.faults.handler_dos import MODES, HandlerDos
+from chaos.faults.base import Blast, FaultContext, FaultError, Undo
+from chaos.faults.handler_dos import MODES, HandlerDos, HandlerDosArguments, ModeName
+from chaos.faults.helper import Helper
+from chaos.faults.registry import create_fault
 from chaos.targets.testing import FakeTarget
 from chaos.traffic.running import RunningTraffic, run_traffic
 from chaos.traffic.spec import WorkerSpec
@@ -26,6 +28,8 @@ class Rig:
         self.status, self.seconds = status, seconds
         self.requests = 0
         self.workers: list[int] = []
+        self.stated: list[Blast] = []
+        self.started: list[RunningTraffic] = []
 
     async def handle(self, request: web.Request) -> web.Response:
         self.requests += 1
@@ -54,26 +58,37 @@ async def serve(rig: Rig, body: Callable[[FaultContext], Awaitable[None]]) -> No
                     running: RunningTraffic = await tasks.start(
                         run_traffic, spec, lambda _: None, rig.report, 0.2
                     )
+                    rig.started.append(running)
                     return running
 
-                await body(FaultContext(FakeTarget(address=f"http://127.0.0.1:{port}"), 1, traffic))
+                async def intend(blast: Blast, undo: Undo) -> None:
+                    assert rig.requests == 0, "nothing is touched before it is stated"
+                    rig.stated.append(blast)
+
+                async def helper(_command: object) -> Helper:
+                    raise AssertionError("this fault needs no helper")
+
+                target = FakeTarget(address=f"http://127.0.0.1:{port}")
+                try:
+                    await body(FaultContext("lease", target, 1, 1.0, intend, traffic, helper))
+                finally:
+                    for running in rig.started:
+                        await running.stop()
     finally:
         await runner.cleanup()
 
 
-def strike(rig: Rig, mode: str, seconds: float = 0.5, while_held: Callable[[], None] | None = None) -> None:
-    """Inject, hold and revert."""
+def strike(
+    rig: Rig, mode: ModeName, seconds: float = 0.5, while_held: Callable[[], None] | None = None
+) -> None:
+    """Inject and hold; its requests end with the server."""
 
     async def body(context: FaultContext) -> None:
-        fault = HandlerDos(model="hostile", mode=mode, intensity=3)
-        try:
-            await fault.inject(context)
-            if while_held is not None:
-                while_held()
-            await fault.hold(seconds)
-        finally:
-            await fault.revert()
-            await fault.revert()
+        fault = HandlerDos(HandlerDosArguments(model="hostile", mode=mode, intensity=3))
+        await fault.inject(context)
+        if while_held is not None:
+            while_held()
+        await fault.hold(seconds)
 
     try:
         anyio.run(serve, rig, body)
@@ -85,18 +100,20 @@ def strike(rig: Rig, mode: str, seconds: float = 0.5, while_held: Callable[[], N
     ("mode", "status", "seconds"),
     [("occupy", 200, 0.1), ("burn", 200, 60.0), ("huge", 200, 0.0), ("crash", 500, 0.0)],
 )
-def test_in_force_by_its_effect(mode: str, status: int, seconds: float) -> None:
+def test_in_force_by_its_effect(mode: ModeName, status: int, seconds: float) -> None:
     rig = Rig(status, seconds)
     strike(rig, mode)
 
     assert rig.requests >= 3
+    assert rig.stated[0].hosts == ("127.0.0.1",)
+    assert "'hostile'" in rig.stated[0].touches[0]
 
 
 @pytest.mark.parametrize(
     ("mode", "status"),
     [("occupy", 404), ("crash", 404)],
 )
-def test_a_model_that_is_not_there_is_not_struck(mode: str, status: int) -> None:
+def test_a_model_that_is_not_there_is_not_struck(mode: ModeName, status: int) -> None:
     with pytest.raises(FaultError, match=f"not injected.*'{MODES[mode].package}'"):
         strike(Rig(status, 0.0), mode)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from chaos.embedded.store import BUILT_IN
 from chaos.errors import DocumentError
 from chaos.handlers.formats import HandlerInputError, decode, encode
-from chaos.handlers.package import load_package
+from chaos.handlers.package import Handler, load_package
 
 
 def package(directory: Path, code: str, name: str = "mine") -> Path:
@@ -25,6 +25,13 @@ def package(directory: Path, code: str, name: str = "mine") -> Path:
     source.parent.mkdir(parents=True)
     source.write_text(textwrap.dedent(code))
     return directory / name
+
+
+def whole(handler: Handler, *request: Any) -> bytes:
+    """The body of an answer that comes as a whole."""
+    body, _ = handler.invoke(*request)
+    assert isinstance(body, bytes)
+    return body
 
 
 def test_defaults_read_and_write_json_and_csv(tmp_path: Path) -> None:
@@ -118,7 +125,7 @@ def test_packages_do_not_see_each_others_modules(tmp_path: Path) -> None:
         (path / "code" / "helper.py").write_text(f"WORD = {word!r}\n")
         handlers.append(load_package(path))
 
-    assert [json.loads(handler.invoke(b"{}")[0]) for handler in handlers] == [["one", "one"], ["two", "two"]]
+    assert [json.loads(whole(handler, b"{}")) for handler in handlers] == [["one", "one"], ["two", "two"]]
 
 
 @given(st.binary(max_size=200), st.sampled_from(["application/json", "text/csv", "", "x/y", "text/csv; a=b"]))
@@ -154,6 +161,7 @@ def test_built_in_packages_answer_and_copy_what_they_do_not_know(name: str) -> N
     request: dict[str, Any] = {"nonce": "0123456789abcdef", "extra": [1], **known.get(name, {})}
 
     body, kind = load_package(BUILT_IN / name).invoke(json.dumps(request).encode())
+    assert isinstance(body, bytes)
 
     answer = json.loads(body)
     assert kind == "application/json"
@@ -162,7 +170,7 @@ def test_built_in_packages_answer_and_copy_what_they_do_not_know(name: str) -> N
 
 
 def test_huge_is_as_large_as_asked_with_the_fields_at_its_head() -> None:
-    body, _ = load_package(BUILT_IN / "huge").invoke(b'{"mebibytes": 2, "nonce": "abc"}')
+    body = whole(load_package(BUILT_IN / "huge"), b'{"mebibytes": 2, "nonce": "abc"}')
 
     assert len(body) == 2 << 20
     assert b'"nonce": "abc"' in body[:100]
@@ -178,7 +186,7 @@ def test_iris_is_what_training_gives_and_mostly_right() -> None:
 
     trained, kept = train.train(), json.loads((BUILT_IN / "iris" / "model.json").read_text())
     data = load_iris()
-    body, _ = load_package(BUILT_IN / "iris").invoke(json.dumps({"instances": data.data.tolist()}).encode())
+    body = whole(load_package(BUILT_IN / "iris"), json.dumps({"instances": data.data.tolist()}).encode())
     answer = json.loads(body)
 
     assert kept["classes"] == trained["classes"]
@@ -186,3 +194,40 @@ def test_iris_is_what_training_gives_and_mostly_right() -> None:
     np.testing.assert_allclose(kept["intercepts"], trained["intercepts"], atol=5e-2)
     assert np.mean(np.array(answer["predictions"]) == data.target) > 0.95
     np.testing.assert_allclose(np.sum(answer["probabilities"], axis=1), 1.0)
+
+
+STREAMS = """
+    def model_fn(model_dir): return None
+    def predict_fn(data, model): return data
+    def output_fn(prediction, accept):
+        yield "é"
+        yield b""
+        yield bytearray(b"two")
+        if prediction: yield prediction
+"""
+
+
+def test_a_generator_answers_in_pieces(tmp_path: Path) -> None:
+    body, kind = load_package(package(tmp_path, STREAMS)).invoke(b"null", accept="text/plain")
+
+    assert not isinstance(body, bytes)
+    assert (next(body), list(body), kind) == ("é".encode(), [b"two"], "text/plain")
+
+
+def test_transform_fn_may_return_an_iterator_and_a_type(tmp_path: Path) -> None:
+    code = """
+        def model_fn(model_dir): return None
+        def transform_fn(model, data, content_type, accept): return iter(["a", "b"]), "text/event-stream"
+    """
+    body, kind = load_package(package(tmp_path, code)).invoke(b"")
+
+    assert (list(body), kind) == ([b"a", b"b"], "text/event-stream")
+
+
+def test_a_piece_that_is_neither_text_nor_bytes_is_an_error_where_it_comes(tmp_path: Path) -> None:
+    body, _ = load_package(package(tmp_path, STREAMS)).invoke(b"[1]")
+    pieces = iter(body)
+
+    assert (next(pieces), next(pieces)) == ("é".encode(), b"two")
+    with pytest.raises(TypeError, match="a list, not bytes or text"):
+        next(pieces)

@@ -85,7 +85,7 @@ def test_slicer(served: Served) -> None:
     with closing(link.connect()) as client:
         client.sendall(bytes(500))
         start = time.perf_counter()
-        pieces = []
+        pieces: list[int] = []
         while sum(pieces) < 500:
             pieces.append(len(client.recv(65536)))
         took = time.perf_counter() - start

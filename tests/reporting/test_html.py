@@ -18,15 +18,15 @@ from plotly.offline import get_plotlyjs
 
 from chaos.analysis import analyse
 from chaos.reporting.html import render_html
-from tests.reporting import histories
+from tests.reporting import histories, storms
 
-HISTORIES = ["passing", "failing", "guarded", "broken_off", "empty", "hostile"]
+HISTORIES = ["passing", "failing", "guarded", "broken_off", "empty", "hostile", "storm", "hostile_storm"]
 CHROMIUM = shutil.which("chromium")
 
 
 @cache
 def page_of(history: str) -> str:
-    events = getattr(histories, history)()
+    events = getattr(storms if "storm" in history or history == "left_behind" else histories, history)()
     return render_html(events, analyse(events))
 
 
@@ -97,8 +97,9 @@ def test_nothing_is_loaded_from_anywhere() -> None:
     assert not re.search(r"@import|url\(", page)
 
 
-def test_hostile_texts_stay_texts() -> None:
-    outline = Outline(page_of("hostile"))
+@pytest.mark.parametrize("history", ["hostile", "hostile_storm"])
+def test_hostile_texts_stay_texts(history: str) -> None:
+    outline = Outline(page_of(history))
 
     assert "img" not in [tag for tag, _ in outline.tags]
     assert [tag for tag, _ in outline.tags].count("script") == 3
@@ -113,6 +114,39 @@ def test_what_failed_and_what_casts_doubt_is_named() -> None:
     assert "killed by signal 9" in page
     assert "no answer within 0.5 s" in page
     assert "cut short" in page
+
+
+def test_checks_are_shown_with_what_was_found() -> None:
+    page = page_of("storm")
+    outline = Outline(page)
+
+    assert "Checks" in outline.texts["h2"]
+    assert (
+        "1 replica killed by the kernel, named OOMKilled; capacity was back after 1.7 s."
+        in outline.texts["td"]
+    )
+    assert "Executions were not recorded (only the embedded platform does it)." in outline.texts["td"]
+    assert "Checks" not in Outline(page_of("passing")).texts["h2"]
+
+
+def test_a_fault_that_was_not_reverted_is_said_before_all_else() -> None:
+    page = page_of("left_behind")
+
+    alarm = page.index("A fault may still be in force")
+    assert alarm < page.index("<h1>")
+    assert page.count("send SIGCONT to pid 77") >= 3
+    assert 'role="alert"' not in page_of("storm")
+
+
+def test_the_table_of_faults_says_what_was_touched_and_done() -> None:
+    outline = Outline(page_of("storm"))
+
+    assert "one replica of 'hungry'" in outline.texts["td"]
+    assert "undid oom-2" in outline.texts["span"]
+    swatches = [
+        attributes["style"] for _tag, attributes in outline.tags if attributes.get("class") == "swatch"
+    ]
+    assert swatches == [f"background: var(--fault-{number}-ink)" for number in range(3)]
 
 
 def drawn_by_chromium(page: str, scheme: str, directory: Path) -> tuple[str, str]:
@@ -146,11 +180,11 @@ def drawn_by_chromium(page: str, scheme: str, directory: Path) -> tuple[str, str
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.parametrize("scheme", ["0", "1"], ids=["dark", "light"])
 def test_a_browser_draws_it_without_an_error_or_a_request(scheme: str, tmp_path: Path) -> None:
-    drawn, said = drawn_by_chromium(page_of("hostile"), scheme, tmp_path)
+    drawn, said = drawn_by_chromium(page_of("hostile_storm"), scheme, tmp_path)
 
     # What the content security policy forbids is an error on the console as well.
     assert "CONSOLE" not in said
-    assert drawn.count('class="main-svg"') >= 7
+    assert drawn.count('class="main-svg"') >= 11
     assert not re.search(r"<img[^>]*onerror", drawn)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chaos.analysis import analyse
 from chaos.reporting.junit import render_junit
 from chaos.sla.results import Verdict
-from tests.reporting import histories
+from tests.reporting import histories, storms
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 PASSED = analyse(histories.passing())
@@ -38,6 +38,20 @@ def test_failures_and_errors_are_those_of_the_summary(history: str) -> None:
         "target",
         "defects",
     }
+
+
+def test_each_check_is_a_case() -> None:
+    summary = analyse(storms.storm())
+    suite = ElementTree.fromstring(render_junit(summary))[0]  # noqa: S314
+
+    cases = {
+        case.attrib["name"]: case for case in suite if case.attrib.get("classname", "").endswith(".checks")
+    }
+    assert list(cases) == ["oom hungry", "reconnects manager", "executed_once"]
+    assert cases["oom hungry"].find("*") is None
+    assert cases["executed_once"].find("error") is not None
+    assert int(suite.attrib["tests"]) == len(suite.findall("testcase")) == 1 + len(summary.objectives) + 3
+    assert int(suite.attrib["errors"]) == len(suite.findall("testcase/error")) == 2
 
 
 def test_a_spoilt_run_is_not_green_although_all_objectives_held() -> None:

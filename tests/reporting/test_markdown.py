@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chaos.analysis import Summary, analyse
 from chaos.reporting.markdown import render_markdown
-from tests.reporting import histories
+from tests.reporting import histories, storms
 
 
 def summary_of(history: str) -> Summary:
@@ -30,6 +30,23 @@ def test_it_fits_a_comment_and_holds_what_matters(history: str) -> None:
     assert text.startswith("## ")
     assert summary.replay in text
     assert text.count("\n| ") == len({(result.probe, result.objective) for result in summary.objectives}) + 1
+
+
+def test_what_may_still_be_in_force_comes_first() -> None:
+    text = render_markdown(analyse(storms.left_behind()))
+
+    assert text.startswith(
+        "> **A fault may still be in force:** process-3 could not be reverted: send SIGCONT"
+    )
+    assert "NOT REVERTED" in text
+
+
+def test_checks_are_listed_and_what_was_done_to_revert_is_told() -> None:
+    text = render_markdown(analyse(storms.storm()))
+
+    assert "- ✓ oom hungry: 1 replica killed by the kernel" in text
+    assert text.index("- ? executed") < text.index("- ✓ oom")
+    assert "(undid link-1)" in text
 
 
 def test_rows_have_the_columns_of_the_head() -> None:

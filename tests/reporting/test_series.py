@@ -120,18 +120,17 @@ def test_requests_that_were_never_answered_are_shown_as_such() -> None:
 def test_faults_and_phases_are_where_they_were() -> None:
     series = series_of(histories.guarded())
 
-    (label, start, end), *others = series.faults
-    assert not others
-    assert label == "handler_dos: occupy"
-    assert start == pytest.approx(13.6, abs=0.1)
-    assert end == pytest.approx(16.6, abs=0.1)
+    (shade,) = series.faults
+    assert shade.label == "handler_dos: occupy"
+    assert shade.start == pytest.approx(13.6, abs=0.1)
+    assert shade.end == pytest.approx(16.6, abs=0.1)
     assert [phase for phase, _start, _end in series.phases] == ["baseline", "fault", "recovery"]
 
 
 def test_a_fault_that_nobody_reverted_lasts_to_the_end() -> None:
     series = series_of(histories.broken_off())
 
-    assert series.faults[0][2] == pytest.approx(series.seconds)
+    assert series.faults[0].end == pytest.approx(series.seconds)
 
 
 def test_nothing_recorded_gives_empty_series() -> None:

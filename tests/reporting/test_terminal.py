@@ -21,7 +21,7 @@ from chaos.reporting.live import LiveView, sparkline
 from chaos.reporting.progress import Progress
 from chaos.reporting.terminal import PlainView, SafeView, open_view
 from chaos.sla.documents import ProbeDocument
-from tests.reporting import histories
+from tests.reporting import histories, storms
 
 PLANNED = {"warmup": 1.5, "baseline": 12.0, "recovery": 12.0}
 
@@ -80,6 +80,13 @@ def test_plain_lines_say_each_phase_fault_and_guard() -> None:
     assert "fault handler_dos on hostile reverted: cut short" in text
     assert "guard of victim tripped: budget burns 27.5 times too fast" in text
     assert "problem: traffic worker" in text
+
+
+def test_a_fault_that_was_not_reverted_is_loud() -> None:
+    text = "\n".join(lines_of(storms.left_behind()))
+
+    assert "fault process NOT REVERTED: send SIGCONT to pid 77" in text
+    assert "fault oom on hungry reverted: as planned" in text
 
 
 def test_plain_progress_comes_every_five_seconds() -> None:

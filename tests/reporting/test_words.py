@@ -82,4 +82,5 @@ def test_how_a_fault_ended() -> None:
 
     assert ended(cut) == "cut short"
     assert "chaos recover" in ended(dataclasses.replace(open_, reason=""))
+    assert ended(dataclasses.replace(cut, left="do it by hand")) == "NOT REVERTED: do it by hand"
     assert ended(dataclasses.replace(cut, injected=None, reason="")) == "never injected"

@@ -14,8 +14,19 @@ import psutil
 import pytest
 
 from chaos.errors import TargetError
-from chaos.targets.base import Describe, Infer, Processes, Register, Scale, Target, need
+from chaos.targets.base import (
+    ControlRequests,
+    Describe,
+    Infer,
+    Parts,
+    Processes,
+    Register,
+    Scale,
+    Target,
+    need,
+)
 from chaos.targets.testing import ValidatingTarget
+from chaos.traffic.spec import HttpRequest
 
 __all__ = ["check_contract", "infer"]
 
@@ -24,9 +35,13 @@ NONCE = "0123456789abcdef"
 
 async def infer(target: Target, model: str, payload: dict[str, Any]) -> tuple[int, bytes]:
     """Send one inference as a traffic worker would, the nonce filled in: status and body."""
-    request = need(target, Infer).infer_request(model, payload)
+    return await send(need(target, Infer).infer_request(model, payload))
 
-    def send() -> tuple[int, bytes]:
+
+async def send(request: HttpRequest) -> tuple[int, bytes]:
+    """Send a wire request, the nonce filled in: status and body."""
+
+    def exchange() -> tuple[int, bytes]:
         wire = urllib.request.Request(  # noqa: S310 - loopback
             request.url,
             data=request.body.replace(b"{nonce}", NONCE.encode()),
@@ -40,7 +55,7 @@ async def infer(target: Target, model: str, payload: dict[str, Any]) -> tuple[in
             with error:
                 return error.code, error.read()
 
-    return await anyio.to_thread.run_sync(send)
+    return await anyio.to_thread.run_sync(exchange)
 
 
 async def check_contract(
@@ -74,11 +89,22 @@ async def check_contract(
             assert NONCE.encode() in body
             status, body = await infer(target, model, {"sleep_ms": 1, "note": "grün {x} & \\n"})
             assert status == 200, body
+        parts = await need(target, Parts).parts()
+        for part in parts:
+            assert psutil.Process(part.pid).create_time() == part.started
+        if answers:
+            assert [part for part in parts if part.role == "manager"]
+        described = set((await describe.describe(model)).pids)
+        assert {part.pid for part in parts if part.model == model} == described
         if isinstance(target, Scale):
             for workers in (3, 1, 1, 2):
                 await target.scale(model, workers)
                 state = await describe.describe(model)
                 assert (state.workers, state.desired) == (workers, workers)
+            if answers:
+                status, body = await send(need(target, ControlRequests).control_request("scale", model, 3))
+                assert status == 200, body
+                assert (await describe.describe(model)).workers == 3
         with pytest.raises(TargetError):
             await register.register(model, package, 2)
         with pytest.raises(TargetError):

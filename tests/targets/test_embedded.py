@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from chaos.errors import TargetError
-from chaos.targets import embedded as module
+from chaos.targets import platform
 from chaos.targets.context import TargetContext
 from chaos.targets.embedded import Embedded, open_target
 from chaos.targets.processes import alive, free_port, listeners, session_members, tree
@@ -48,7 +48,7 @@ def _target(query: str = "", defects: Sequence[str] = (), directory: Path | None
 
 
 def _stand_in(monkeypatch: pytest.MonkeyPatch, code: str, *arguments: str) -> None:
-    monkeypatch.setattr(module, "PLATFORM", ("-c", code, *arguments))
+    monkeypatch.setattr(platform, "PLATFORM", ("-c", code, *arguments))
 
 
 async def _gone(processes: Sequence[psutil.Process], seconds: float = 10.0) -> None:
@@ -105,16 +105,26 @@ async def test_an_unknown_defect_is_told_in_the_platforms_words() -> None:
 async def test_what_the_platform_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _stand_in(monkeypatch, ARGUMENTS)
     target = _target(
-        f"?defect=a,b&defect=c&models={tmp_path}&metrics=0", defects=["c", "d"], directory=tmp_path
+        f"?defect=a,b&defect=c&models={tmp_path}&metrics=0&memory=64&cgroup=no",
+        defects=["c", "d"],
+        directory=tmp_path,
     )
     with pytest.raises(TargetError) as caught:
         await target.open()
 
-    said = str(caught.value).partition(": ")[2]
-    assert (
-        said
-        == f"--defect a --defect b --defect c --defect d --models {tmp_path} --log {tmp_path}/platform.log"
+    assert str(caught.value).partition(": ")[2] == (
+        f"--defect a --defect b --defect c --defect d --models {tmp_path} --memory 64 --no-cgroup "
+        f"--log {tmp_path}/platform.log --executions {tmp_path}/executions.log"
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("?memory=much", "'memory' is a number of MiB"), ("?cgroup=maybe", "'cgroup' is yes or no")],
+)
+def test_options_that_are_none(query: str, words: str) -> None:
+    with pytest.raises(TargetError, match=words):
+        _target(query)
 
 
 @pytest.mark.parametrize(
@@ -123,14 +133,14 @@ async def test_what_the_platform_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pa
         ("pass", "ended without a word"),
         ("print('hello')", "said 'hello'"),
         ("print('[1]')", "said '[1]'"),
-        ("print('{\"ready\": true}')", "did not start"),
+        ("print('{\"ready\": true}')", "named no ports"),
         ("import time; time.sleep(60)", "not ready after 1 s"),
     ],
 )
 async def test_a_platform_that_does_not_start(monkeypatch: pytest.MonkeyPatch, code: str, said: str) -> None:
-    monkeypatch.setattr(module, "START_SECONDS", 1.0)
-    monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
-    monkeypatch.setattr(module, "LAST_SECONDS", 0.0)
+    monkeypatch.setattr(platform, "START_SECONDS", 1.0)
+    monkeypatch.setattr(platform, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(platform, "LAST_SECONDS", 0.0)
     _stand_in(monkeypatch, code)
     target = _target()
     with pytest.raises(TargetError) as caught:
@@ -151,8 +161,8 @@ async def test_somebody_elses_port_is_not_believed(monkeypatch: pytest.MonkeyPat
 
 
 async def test_what_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STOP_SECONDS", 0.3)
-    monkeypatch.setattr(module, "LAST_SECONDS", 0.3)
+    monkeypatch.setattr(platform, "STOP_SECONDS", 0.3)
+    monkeypatch.setattr(platform, "LAST_SECONDS", 0.3)
     _stand_in(monkeypatch, STUBBORN)
     before = {process.pid for process in psutil.Process().children(recursive=True)}
     with pytest.raises(TargetError, match="child ") as caught:
@@ -164,8 +174,8 @@ async def test_what_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_a_kill_at_close_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STOP_SECONDS", 0.0)
-    monkeypatch.setattr(module, "LAST_SECONDS", 0.0)
+    monkeypatch.setattr(platform, "STOP_SECONDS", 0.0)
+    monkeypatch.setattr(platform, "LAST_SECONDS", 0.0)
     target = _target()
     await target.open()
     (pid,) = target.pids()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.errors import TargetError
+from chaos.errors import CapabilityError, TargetError
 from chaos.targets import oip as module
 from chaos.targets.context import TargetContext, UnansweredError
 from chaos.targets.http import RefusedError, UnreachableError
@@ -227,6 +227,17 @@ def test_native_payloads_are_sent_as_they_are() -> None:
 
     assert request.url == "http://127.0.0.1:1/v2/models/a%2Fb/infer"
     assert json.loads(request.body) == {"id": NONCE, "inputs": [tensor]}
+
+
+def test_requests_that_load_and_unload() -> None:
+    target = _adapter("http://127.0.0.1:1", "?token=secret")
+    for operation in ("load", "unload"):
+        request = target.control_request(operation, "a/b")
+        assert (request.method, request.body) == ("POST", b"{}")
+        assert request.url == f"http://127.0.0.1:1/v2/repository/models/a%2Fb/{operation}"
+        assert ("Authorization", "Bearer secret") in request.headers
+    with pytest.raises(CapabilityError, match="has no 'scale'"):
+        target.control_request("scale", "a/b", 2)
 
 
 def test_an_id_that_is_given_is_kept() -> None:

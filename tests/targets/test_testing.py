@@ -1,13 +1,32 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chaos.errors import CapabilityError, TargetError
-from chaos.targets.base import Describe, Infer, ModelState, Processes, Register, Scale, Target, need
+from chaos.targets.base import (
+    ControlRequests,
+    Describe,
+    ErrorRecord,
+    Errors,
+    Infer,
+    ModelState,
+    Part,
+    Parts,
+    Processes,
+    Register,
+    Scale,
+    Target,
+    need,
+)
 from chaos.targets.testing import ContractError, FakeTarget, ValidatingTarget
 from chaos.traffic.spec import HttpRequest
 
 pytestmark = pytest.mark.anyio
+
+
+ERROR = ErrorRecord("2026-01-01T00:00:00Z", 1.0, "m", "9000", 7, "Killed", "", "signal 9")
 
 
 class Broken(FakeTarget):
@@ -44,13 +63,22 @@ class Bare:
 
 async def test_the_fake_has_every_capability_and_records() -> None:
     target = FakeTarget(processes=[7])
-    for capability in (Target, Infer, Register, Scale, Describe, Processes):
+    for capability in (Target, Infer, Register, Scale, ControlRequests, Describe, Processes, Parts, Errors):
         assert isinstance(target, capability)
     await target.open()
     await target.register("m", "sleep", 2)
 
     assert target.calls == [("open",), ("register", "m", "sleep", 2)]
     assert target.pids() == [7]
+
+
+async def test_scripted_parts_and_errors() -> None:
+    target = ValidatingTarget(FakeTarget(members=[Part("replica", 7, 1.0, "m")], history=[ERROR]))
+    await target.open()
+
+    assert await need(target, Parts).parts() == [Part("replica", 7, 1.0, "m")]
+    assert await need(target, Errors).errors("m") == [ERROR]
+    assert await need(target, Errors).errors("other") == []
 
 
 async def test_scripted_failures_have_no_effect() -> None:
@@ -123,6 +151,11 @@ async def test_errors_of_the_target_pass_through() -> None:
         ("infer_request", "http://host", 1),
         ("infer_request", HttpRequest("/m", body="text"), 2),  # type: ignore[arg-type]
         ("pids", (1,), 1),
+        ("parts", (Part("manager", 1, 1.0),), 1),
+        ("parts", [Part("manager", 1, 1.0), Part("proxy", 1, 1.0)], 1),
+        ("parts", [Part("replica", 0, 1.0, "m"), Part("proxy", 2, 1.0, "m")], 2),
+        ("errors", [{"model": "m"}], 1),
+        ("errors", [ERROR, replace(ERROR, model="other", monotonic=2.0)], 2),
     ],
 )
 async def test_answers_of_the_wrong_kind(call: str, answer: object, problems: int) -> None:
@@ -130,6 +163,7 @@ async def test_answers_of_the_wrong_kind(call: str, answer: object, problems: in
         "describe": ("m",),
         "register": ("m", "sleep", 1),
         "infer_request": ("m", {}),
+        "errors": ("m",),
     }
     target = FakeTarget()
     synchronous = call in ("pids", "infer_request")

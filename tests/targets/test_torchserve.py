@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -9,14 +10,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import psutil
 import pytest
 
-from chaos.errors import TargetError
+from chaos.errors import CapabilityError, TargetError
 from chaos.targets import torchserve as module
+from chaos.targets.base import Parts, need
 from chaos.targets.context import TargetContext, UnansweredError
 from chaos.targets.http import RefusedError, UnreachableError
 from chaos.targets.processes import free_port
-from chaos.targets.torchserve import TorchServe
+from chaos.targets.torchserve import LocalTorchServe, TorchServe
 from chaos.targets.url import TargetURL
 from tests.targets.servers import Respond, StandIn, TorchServeStandIn, cut, hang, reply
 
@@ -27,11 +30,15 @@ Entry = tuple[str, str, str, float, float, str]
 
 @asynccontextmanager
 async def adapter(
-    server: StandIn, query: str = "", record: list[Entry] | None = None, opened: bool = True
+    server: StandIn,
+    query: str = "",
+    record: list[Entry] | None = None,
+    opened: bool = True,
+    kind: type[TorchServe] = TorchServe,
 ) -> AsyncIterator[TorchServe]:
     text = f"torchserve+{server.address}?management={server.port}{query}"
     seen = record if record is not None else []
-    target = TorchServe(
+    target = kind(
         TargetURL.parse(text, ["torchserve"]), TargetContext(record=lambda *entry: seen.append(entry))
     )
     try:
@@ -254,6 +261,19 @@ async def test_an_unhealthy_server_can_be_opened(torchserve: TorchServeStandIn) 
         assert not await target.healthy()
 
 
+async def test_a_request_that_scales(torchserve: TorchServeStandIn) -> None:
+    async with adapter(torchserve, "&management_token=secret", opened=False) as target:
+        request = target.control_request("scale", "grün/1", 3)
+
+        assert request.method == "PUT"
+        assert request.headers == (("Authorization", "Bearer secret"),)
+        assert request.url == (
+            f"{torchserve.address}/models/gr%C3%BCn%2F1?min_worker=3&max_worker=3&synchronous=true"
+        )
+        with pytest.raises(CapabilityError, match="has no 'load'"):
+            target.control_request("load", "victim")
+
+
 async def test_inference_requests(torchserve: TorchServeStandIn) -> None:
     async with adapter(torchserve, "&token=abc&management_token=def") as target:
         request = target.infer_request("victim", {"sleep_ms": 2, "nonce": "{nonce}"})
@@ -285,6 +305,22 @@ async def test_a_worker_that_lives_on_is_not_believed_gone(
 
         with pytest.raises(UnansweredError, match=rf"still run after 0.5 s: \[{child.pid}\]"):
             await target.unregister("victim")
+
+
+async def test_its_parts_are_the_owner_of_the_ports_and_the_workers_that_run_here(
+    torchserve: TorchServeStandIn, child: subprocess.Popen[bytes]
+) -> None:
+    torchserve.pids = [child.pid, 4_000_000]
+    async with adapter(torchserve, kind=LocalTorchServe) as target:
+        await target.register("victim", "sleep", 2)
+        manager, replica = await need(target, Parts).parts()
+
+        assert (manager.role, manager.pid, manager.model) == ("manager", os.getpid(), "")
+        assert (replica.role, replica.pid, replica.model) == ("replica", child.pid, "victim")
+        assert replica.started == psutil.Process(child.pid).create_time()
+        child.kill()
+        child.wait()
+        assert [part.role for part in await need(target, Parts).parts()] == ["manager"]
 
 
 async def test_a_worker_that_ends_in_time(

@@ -75,8 +75,24 @@ def management_description() -> dict[str, Any]:
     )
     return _document(
         "TorchServe APIs (embedded platform)",
-        {"/models": {"get": listing, "post": register}, "/models/{model_name}": _model_paths()},
+        {
+            "/models": {"get": listing, "post": register},
+            "/models/{model_name}": _model_paths(),
+            "/errors": _errors(),
+            "/links": {"get": _operation("links", "The platform's own links: which stand, and since when.")},
+        },
     )
+
+
+def _errors() -> dict[str, Any]:
+    model = _query("model", "string", "of this model only")
+    limit = _query("limit", "integer", "at most so many, 100 if absent")
+    return {
+        "get": _operation(
+            "listErrors", "Replicas that ended without being told to, latest first.", model, limit
+        ),
+        "delete": _operation("clearErrors", "Forget them.", model),
+    }
 
 
 def model_description() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.embedded.workers import BACKOFF_FIRST, BACKOFF_LAST, backoff
+from chaos.embedded.backoff import BACKOFF_FIRST, BACKOFF_LAST, backoff
 
 
 def test_the_first_restart_is_at_once_and_the_rest_double() -> None:

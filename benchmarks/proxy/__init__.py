@@ -1,0 +1,1 @@
+"""The fault proxy beside HAProxy, in one run; see :mod:`benchmarks.proxy.__main__`."""
