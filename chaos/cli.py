@@ -1,4 +1,4 @@
-"""Sub-commands of ``chaos``: ``lint``, ``report``, ``recover``, ``proxy``; one line, no traceback, for a broken document.
+"""Sub-commands of ``chaos``: ``lint``, ``report``, ``recover``, ``proxy``; one line, no traceback, for a bad document.
 
 Chaos Toolkit loads this module with its command line, before it reads an experiment.
 """

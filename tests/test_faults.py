@@ -101,7 +101,7 @@ def test_one_that_cannot_be_reverted_is_loud(users: ChaosCommand) -> None:
     )
 
     assert ended.exit_code == 1
-    assert "could NOT be reverted" in ended.output
+    assert "could not be reverted, and may still be in force" in ended.output
     assert "here is stuck (remove it by hand)" in ended.output
     assert "chaos recover" in ended.output
     assert "remove it by hand" in (ended.run_directory / "report.html").read_text()

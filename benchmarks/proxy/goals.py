@@ -75,6 +75,11 @@ class Section:
         """The median of one figure."""
         return self.figures[way][name].median
 
+    @property
+    def others(self) -> float:
+        """The others' share of the machine in the way's turns where it was largest; 0 where it was not watched."""
+        return max((row["others"].median for row in self.figures.values() if "others" in row), default=0.0)
+
     def show(self, units: dict[str, tuple[str, float, int]]) -> None:
         """Print the table: for each figure its heading, the factor to the heading's unit, and the digits."""
         print(f"\n{self.title}")

@@ -11,14 +11,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, NoReturn
 
-from chaos.embedded.cgroups import make_tree
 from chaos.embedded.defects import parse_defects
 from chaos.embedded.link_options import parse_links
-from chaos.embedded.marks import MARK
 from chaos.embedded.residue import TOKEN, Residue, clear_orphans
 from chaos.embedded.settings import MEMORY, PORTS, PlatformSettings
 from chaos.embedded.supervisor import listen, supervise
 from chaos.errors import ChaosError
+from chaos.marks import PLATFORM
 
 __all__ = ["main"]
 
@@ -115,26 +114,21 @@ def _start(arguments: list[str], token: str) -> None:
 def _prepare(residue: Residue, stack: ExitStack) -> str:
     """Make the platform's places, to be cleared at the end; the cgroup tree's path, empty if there is none."""
     try:
-        os.mkdir(residue.state, 0o700)
+        cgroup = residue.cgroup if residue.make() else ""
     except OSError as error:
         raise ChaosError(
-            f"the directory {residue.state} cannot be made: {error.strerror} (set TMPDIR to another place)"
+            f"the directory {residue.state} cannot be made: {error.strerror} "
+            f"(set TMPDIR to another place; unset {PLATFORM} if another platform's was inherited)"
         ) from None
-    stack.callback(residue.clear)
-    try:
-        if residue.cgroup:
-            make_tree(Path(residue.cgroup))
-    except OSError as error:
-        sys.stderr.write(f"no cgroups: {error} (memory is limited by RLIMIT_DATA)\n")
-        return ""
-    return residue.cgroup
+    stack.callback(residue.clear)  # not before they are known to be ours
+    return cgroup
 
 
 def _token() -> str:
     """The platform's token, in the environment from its first moment on, so that all its processes bear it."""
-    token = os.environ.get(MARK, "")
+    token = os.environ.get(PLATFORM, "")
     if not TOKEN.fullmatch(token):
-        environment = {**os.environ, MARK: os.urandom(8).hex()}
+        environment = {**os.environ, PLATFORM: os.urandom(8).hex()}
         os.execve(sys.executable, [sys.executable, "-m", "chaos.embedded", *sys.argv[1:]], environment)  # noqa: S606
     return token
 

@@ -10,14 +10,18 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.embedded.cgroups import PREFIX, find_base, remove_tree
-from chaos.embedded.marks import bearers
+from chaos.embedded.cgroups import PREFIX, find_base, make_tree, remove_tree
+from chaos.marks import PLATFORM, bearers
 
 __all__ = ["TOKEN", "Residue", "clear_orphans"]
+
+NOTE = "cgroup"
+"""The file in the directory that says where the tree is."""
 
 TOKEN = re.compile(r"[0-9a-f]{8,64}")
 
@@ -42,6 +46,23 @@ class Residue:
             str(base / f"{PREFIX}{token}") if base is not None else "",
             str(Path(tempfile.gettempdir()) / f"{PREFIX}{token}"),
         )
+
+    def make(self) -> bool:
+        """Make both; whether there is a cgroup tree.
+
+        :raises OSError: if the directory cannot be made
+        """
+        state = Path(self.state)
+        state.mkdir(0o700)
+        if not self.cgroup:
+            return False
+        (state / NOTE).write_text(self.cgroup, "utf-8")
+        try:
+            make_tree(Path(self.cgroup))
+        except OSError as error:
+            sys.stderr.write(f"no cgroups: {error} (memory is limited by RLIMIT_DATA)\n")
+            return False
+        return True
 
     def clear(self) -> list[str]:
         """Remove both, with the processes that are left in the tree; in words what was done. Idempotent.
@@ -71,12 +92,19 @@ def clear_orphans() -> None:
     for place in (base, temporary):
         for entry in place.glob(f"{PREFIX}*") if place is not None else ():
             token = entry.name.removeprefix(PREFIX)
-            if TOKEN.fullmatch(token) and _ours(entry) and not bearers(token):
-                cgroup = base / entry.name if base is not None else None
+            if TOKEN.fullmatch(token) and _ours(entry) and not bearers(PLATFORM, token):
                 try:
-                    Residue(token, str(cgroup or ""), str(temporary / entry.name)).clear()
-                except OSError:
+                    Residue(token, _cgroup(entry, base), str(temporary / entry.name)).clear()
+                except (OSError, ValueError):
                     continue
+
+
+def _cgroup(entry: Path, base: Path | None) -> str:
+    """The tree that belongs to an orphan: the one its directory names, which may be below another cgroup than ours."""
+    try:
+        return (entry / NOTE).read_text("utf-8")
+    except OSError:
+        return str(base / entry.name) if base is not None else ""
 
 
 def _ours(path: Path) -> bool:

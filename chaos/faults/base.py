@@ -95,7 +95,7 @@ class FaultContext:
     intend: Callable[[Blast, Undo], Awaitable[None]]
     traffic: Callable[[WorkerSpec], Awaitable[RunningTraffic]]
     helper: Callable[[Sequence[str]], Awaitable[Helper]]
-    note: Callable[..., None] = field(default=lambda **_values: None)
+    note: Callable[..., None] = field(default=lambda *_words, **_values: None)
     link_api: str = ""
     """Address of the API of the fault proxy, where the run has one."""
 

@@ -2,11 +2,12 @@
 
 A round begins at another number of workers, ``start``, so that there is something to do. Then ``copies`` identical
 operations start from a barrier (:mod:`chaos.faults.race`). Of ``lost_answers`` of them the client lets the answer go
-(``lost``: when it has been ``answered``, or ``early``, as soon as the request is sent) and sends the operation again.
-With ``interleave`` a different one, to another number of workers, races with them, so that either may come last; when
-all are answered the plain wanted operation is sent once more, alone, as the last of the round, so that its end state
-is defined. Without ``interleave`` every operation asks for the same, and none is sent after them, as it would put right
-what they did. What happened is noted (:mod:`chaos.faults.duplicates_round` has the fields); a check judges it.
+(``lost``: when it has been ``answered``, or ``early``, as soon as the request is sent) and sends the operation again;
+the first to start, which as a rule is the one that acts, is among them. With ``interleave`` a different one, to another
+number of workers, races with them, so that either may come last; when all are answered the plain wanted operation is
+sent once more, alone, as the last of the round, so that its end state is defined. Without ``interleave`` every
+operation asks for the same, and none is sent after them, as it would put right what they did. What happened is noted
+(:mod:`chaos.faults.duplicates_round` has the fields); a check judges it.
 """
 
 from __future__ import annotations
@@ -109,13 +110,14 @@ class Duplicates:
     def _round(self, number: int) -> Round:
         """What the seed makes of it."""
         arguments, others = self.arguments, self.arguments.interleave
-        copies = range(arguments.copies)
-        losing = self._random.sample(copies, round(arguments.lost_answers * arguments.copies))
-        order: list[int | None] = list(copies)
+        order: list[int | None] = list(range(arguments.copies))
         if others:
             order.insert(arguments.copies // 2, None)
         if arguments.reorder:
             self._random.shuffle(order)
+        first, *rest = [copy for copy in order if copy is not None]
+        lost = round(arguments.lost_answers * arguments.copies)
+        losing = {first, *self._random.sample(rest, lost - 1)} if lost else set()
         plan = Plan(
             operation=arguments.operation,
             model=arguments.model,

@@ -15,7 +15,8 @@ import anyio.to_thread
 
 from chaos.errors import ChaosError
 from chaos.faults.base import Blast, FaultContext, Undo
-from chaos.faults.helper import Helper, end_marked, start_helper
+from chaos.faults.helper import Helper, start_helper
+from chaos.marks import LEASE, end_bearers
 from chaos.targets.base import Target
 from chaos.targets.testing import ContractError
 from chaos.traffic.running import RunningTraffic, run_traffic
@@ -105,7 +106,7 @@ async def fake_context(
         finally:
             with anyio.CancelScope(shield=True):
                 await context.end()
-                await anyio.to_thread.run_sync(end_marked, name)
+                await anyio.to_thread.run_sync(end_bearers, LEASE, name, 0.0)
             tasks.cancel_scope.cancel()
 
 

@@ -10,23 +10,20 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import anyio
-import psutil
 from anyio.abc import Process
 
 from chaos.errors import ChaosError
+from chaos.marks import LEASE
 
-__all__ = ["MARK", "Helper", "end_marked", "start_helper"]
+__all__ = ["Helper", "start_helper"]
 
-MARK = "CHAOS_LEASE"
 READY_SECONDS = 15.0
 REAP_SECONDS = 5.0
-END_SECONDS = 2.0
 LINE_BYTES = 65536
 
 
@@ -67,7 +64,7 @@ async def start_helper(command: Sequence[str], lease: str) -> Helper:
     """
     process = await anyio.open_process(
         [sys.executable, "-m", *command],
-        env={**os.environ, MARK: lease},
+        env={**os.environ, LEASE: lease},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -97,34 +94,3 @@ async def _ready(process: Process, name: str) -> dict[str, Any]:
     if not isinstance(answer, dict) or "error" in answer:
         raise ChaosError(f"helper {name}: {answer['error'] if isinstance(answer, dict) else answer}")
     return answer
-
-
-def end_marked(lease: str, seconds: float = END_SECONDS) -> list[int]:
-    """Kill the processes that bear the mark of a lease, and wait until they are gone; their pids.
-
-    A stopped one is killed just as well. The caller itself is spared.
-    """
-    ended: set[int] = set()
-    deadline = time.monotonic() + seconds
-    while found := [process for process in psutil.process_iter() if _bears(process, lease)]:
-        for process in found:
-            with suppress(psutil.Error):
-                process.kill()
-                ended.add(process.pid)
-        if time.monotonic() > deadline:
-            break
-        psutil.wait_procs(found, timeout=0.05)
-    return sorted(ended)
-
-
-def _bears(process: psutil.Process, lease: str) -> bool:
-    if process.pid == os.getpid():
-        return False
-    try:
-        with open(f"/proc/{process.pid}/environ", "rb") as environment:
-            mark = f"{MARK}={lease}".encode()
-            return mark in environment.read().split(b"\0") and process.status() != psutil.STATUS_ZOMBIE
-    except OSError:
-        return False
-    except psutil.Error:
-        return False

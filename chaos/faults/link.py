@@ -72,7 +72,8 @@ class Link:
             streams = ["downstream", "upstream"] if arguments.stream == "both" else [arguments.stream]
             self._toxics = [
                 ToxicSpec(
-                    name=f"{context.lease}-{stream}",
+                    # Draws follow from the name: without the run's id they are the same in each run of a seed.
+                    name=f"{context.lease.rpartition('.')[2]}-{stream}",
                     type=arguments.toxic,
                     stream=stream,
                     toxicity=arguments.toxicity,

@@ -16,8 +16,8 @@ import anyio
 from pydantic import Field
 
 from chaos.faults.base import Blast, FaultArguments, FaultContext, FaultError, Needs, RevertError, Undo
-from chaos.faults.helper import MARK
 from chaos.faults.names import safe_name
+from chaos.marks import LEASE
 
 __all__ = ["Network", "NetworkArguments"]
 
@@ -134,7 +134,7 @@ def _names(listing: str) -> set[str]:
 async def _nft(space: str, *words: str, rules: str = "", lease: str = "") -> tuple[int, str, str]:
     """Run nft, in a namespace if one is named; its exit code, output and complaint."""
     command = [*(["ip", "netns", "exec", space] if space else []), "nft", *words]
-    environment = {**os.environ, "LC_ALL": "C"} | ({MARK: lease} if lease else {})
+    environment = {**os.environ, "LC_ALL": "C"} | ({LEASE: lease} if lease else {})
     try:
         with anyio.fail_after(CALL_SECONDS):
             done = await anyio.run_process(command, input=rules.encode(), check=False, env=environment)

@@ -14,8 +14,8 @@ import anyio
 import anyio.to_thread
 
 from chaos.errors import ChaosError
-from chaos.faults.helper import end_marked
 from chaos.faults.ledger import Lease, Ledger
+from chaos.marks import LEASE, end_bearers
 
 __all__ = ["REVERT_SECONDS", "revert_all", "revert_lease", "revert_owed"]
 
@@ -27,7 +27,9 @@ async def revert_lease(lease: str, by: str, undo: dict[str, Any]) -> str:
 
     :raises ChaosError: if something is left in force; says what to do by hand
     """
-    ended = await anyio.to_thread.run_sync(end_marked, lease)
+    ended, left = await anyio.to_thread.run_sync(end_bearers, LEASE, lease, 0.0)
+    if left:
+        raise ChaosError(f"its processes {left} cannot be killed (end them by hand)")
     try:
         module, _, name = by.partition(":")
         kind: Any = importlib.import_module(module)

@@ -19,9 +19,9 @@ import anyio.to_thread
 
 from chaos.faults.base import Fault, FaultArguments, Needs
 from chaos.faults.fake import FakeContext, StoppedAfterIntentError, fake_context
-from chaos.faults.helper import end_marked
 from chaos.faults.registry import reference
 from chaos.faults.reverting import revert_lease
+from chaos.marks import LEASE, end_bearers
 from chaos.targets.base import Target
 from chaos.targets.testing import ContractError
 
@@ -173,7 +173,7 @@ async def _revert_twice(fault: Fault, context: FakeContext) -> None:
 
 
 def _check_no_process(context: FakeContext) -> None:
-    if left := end_marked(context.given.lease):
+    if left := end_bearers(LEASE, context.given.lease, grace=0.0)[0]:
         raise ContractError("revert", [f"processes of the lease are left: {left}"])
 
 

@@ -172,11 +172,8 @@ class Leases:
                 did = await revert_lease(lease.name, lease.by, dict(lease.undo))
                 self._books.reverted(lease.name, did)
         except ChaosError as error:
-            what = f"{error} (then run `chaos recover`)"
             self._books.not_reverted(lease.name, str(error))
+            what = f"{error} (then run `chaos recover`)"
             self._emit("fault", event="not reverted", reason=what, **about)
-            self._emit(
-                "problem", text=f"fault {about['id']} could NOT be reverted and may be in force: {what}"
-            )
         else:
             self._emit("fault", event="reverted", reason=reason, did=did, **about)

@@ -20,16 +20,16 @@ import anyio.to_thread
 import psutil
 from anyio.abc import Process
 
-from chaos.embedded.marks import MARK, end_bearers
 from chaos.embedded.residue import TOKEN, Residue
 from chaos.errors import TargetError
+from chaos.marks import PLATFORM, end_bearers
 from chaos.targets.base import Part, Role
 from chaos.targets.context import TargetContext
 from chaos.targets.processes import alive, part, session_members, tree
 
 __all__ = ["LOG", "Platform"]
 
-PLATFORM = ("-m", "chaos.embedded")
+COMMAND = ("-m", "chaos.embedded")
 ROLES: dict[str, Role] = {"chaos.embedded.server": "manager", "chaos.embedded.appproxy": "proxy"}
 FORK_SERVER = "chaos.embedded.forkserver"
 START_SECONDS = 30.0
@@ -75,8 +75,8 @@ class Platform:
         self._settle = self._context.owe("chaos.targets.platform:Platform", touches, asdict(self._residue))
         # a session of its own: Ctrl-C is the harness's to handle
         process = self._process = await anyio.open_process(
-            [sys.executable, *PLATFORM, *self._arguments],
-            env={**os.environ, MARK: self._residue.token},
+            [sys.executable, *COMMAND, *self._arguments],
+            env={**os.environ, PLATFORM: self._residue.token},
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -202,7 +202,7 @@ def _revert(undo: Mapping[str, Any]) -> str:
     residue = Residue(str(undo["token"]), str(undo["cgroup"]), str(undo["state"]))
     if not TOKEN.fullmatch(residue.token):
         raise TargetError(f"'{residue.token}' is no token of an embedded platform")
-    killed, left = end_bearers(residue.token, GRACE_SECONDS)
+    killed, left = end_bearers(PLATFORM, residue.token, GRACE_SECONDS)
     if left:
         raise TargetError(f"processes of the embedded platform do not end: {left} (end them by hand)")
     done = [f"ended {len(killed)} processes"] if killed else []

@@ -87,7 +87,7 @@ def state(
         "at": START + at,
         "models": models,
         "strays": strays,
-        "links": told,
+        "links": None if links is None else told,
         "error": error,
     }
 

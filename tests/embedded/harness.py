@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-from chaos.embedded.marks import MARK
 from chaos.embedded.residue import Residue
+from chaos.marks import PLATFORM
 
 __all__ = ["Answer", "Platform", "eventually", "gone", "started"]
 
@@ -46,7 +46,7 @@ class Platform:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
-            env={**os.environ, MARK: self.residue.token},
+            env={**os.environ, PLATFORM: self.residue.token},
         )
         assert self.process.stdout is not None
         self.said = json.loads(self.process.stdout.readline())

@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from chaos.embedded import supervisor
-from chaos.embedded.marks import MARK, bearers
 from chaos.embedded.residue import Residue
+from chaos.marks import PLATFORM, bearers
 from tests.embedded.harness import Platform, eventually, gone, started
 
 
@@ -27,6 +27,13 @@ def manager(platform: Platform) -> psutil.Process:
     """The supervisor's one child, once there is one."""
     eventually(lambda: len(psutil.Process(platform.pid).children()) == 1, "there is a manager")
     return psutil.Process(platform.pid).children()[0]
+
+
+def end_manager(platform: Platform, number: signal.Signals) -> None:
+    """Send it a signal, and wait until all that was below it is gone: what is asked then, the next one answers."""
+    family = platform.tree()[1:]
+    manager(platform).send_signal(number)
+    eventually(lambda: gone(family), "the manager and all below are gone")
 
 
 class Users(threading.Thread):
@@ -102,13 +109,13 @@ def test_a_killed_manager_is_replaced_on_the_same_ports_with_its_models(fresh: P
 def test_what_is_changed_after_a_restart_survives_the_next(fresh: Platform) -> None:
     fresh.register("echo")
     for name in ("a", "b"):
-        manager(fresh).terminate()
-        eventually(lambda: fresh.predict("echo", x=1).status == 200, "it serves again")
+        end_manager(fresh, signal.SIGTERM)
+        assert fresh.predict("echo", x=1).status == 200
         fresh.register("echo", name)
     fresh.manage("DELETE", "/models/a")
-    manager(fresh).kill()
+    end_manager(fresh, signal.SIGKILL)
 
-    eventually(lambda: fresh.predict("b", x=1).status == 200, "it serves again")
+    assert fresh.predict("b", x=1).status == 200
     names = [model["modelName"] for model in fresh.manage("GET", "/models").json["models"]]
     assert names == ["b", "echo"]
 
@@ -125,7 +132,7 @@ def test_a_registration_that_is_cut_short_leaves_all_or_nothing(fresh: Platform,
     request = threading.Thread(target=register)
     request.start()
     eventually(lambda: len(fresh.manage("GET", "/models").json["models"]) == 1, "it is being registered")
-    manager(fresh).kill()
+    end_manager(fresh, signal.SIGKILL)
     request.join()
 
     assert fresh.manage("GET", "/models").json["models"] == []
@@ -175,7 +182,7 @@ def test_nothing_is_left_of_a_stop_and_the_next_start_clears_after_a_kill() -> N
         assert all(place.is_dir() for place in places)
         assert Path(platform.residue.state).stat().st_mode & 0o077 == 0, "nobody else's business"
         processes = platform.tree()
-        assert {process.pid for process in processes} == set(bearers(platform.residue.token))
+        assert {process.pid for process in processes} == set(bearers(PLATFORM, platform.residue.token))
         os.kill(platform.pid, signal.SIGKILL)
         eventually(lambda: gone(processes), "all are dead")
         assert all(place.is_dir() for place in places), "nobody was left to clear them"
@@ -189,7 +196,7 @@ def test_nothing_is_left_of_a_stop_and_the_next_start_clears_after_a_kill() -> N
 
 
 def test_started_by_hand_it_marks_itself() -> None:
-    environment = {name: value for name, value in os.environ.items() if name != MARK}
+    environment = {name: value for name, value in os.environ.items() if name != PLATFORM}
     process = subprocess.Popen(
         [sys.executable, "-m", "chaos.embedded"],
         stdin=subprocess.PIPE,
@@ -200,9 +207,11 @@ def test_started_by_hand_it_marks_itself() -> None:
     try:
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
-        token = psutil.Process(process.pid).environ()[MARK]
+        token = psutil.Process(process.pid).environ()[PLATFORM]
         assert said["pid"] == process.pid
-        assert {process.pid, said["manager"], said["proxy"], said["forkserver"]} <= set(bearers(token))
+        assert {process.pid, said["manager"], said["proxy"], said["forkserver"]} <= set(
+            bearers(PLATFORM, token)
+        )
         process.communicate(timeout=20)
         assert process.returncode == 0
         assert not Path(Residue.of(token).state).exists()
@@ -217,3 +226,15 @@ def test_it_is_small(fresh: Platform) -> None:
     assert supervisor.memory_info().rss < child.memory_info().rss / 2
     loaded = Path(f"/proc/{fresh.pid}/maps").read_text()
     assert not any(name in loaded for name in ("numpy", "aiohttp", "uvloop", "psutil"))
+
+
+def test_a_token_in_use_is_refused_and_nothing_of_the_other_is_harmed(fresh: Platform) -> None:
+    environment = {**os.environ, PLATFORM: fresh.residue.token}
+    command = [sys.executable, "-m", "chaos.embedded"]
+    second = subprocess.run(command, env=environment, stdin=subprocess.PIPE, capture_output=True, timeout=20)
+
+    assert second.returncode == 1
+    assert PLATFORM in json.loads(second.stdout)["error"]
+    assert Path(fresh.residue.state).is_dir()
+    fresh.register("echo")
+    assert fresh.predict("echo", a=1).status == 200

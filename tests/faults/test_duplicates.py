@@ -104,6 +104,9 @@ async def test_different_ones_in_between_and_answers_lost(lost: str) -> None:
     assert parts(context)[7:] == ["last"]
     assert parts(context, 2)[0] == "first"
     assert [note["outcome"] for note in notes if note["lost"]] == ["info"] * 4
+    for number in (1, 2):
+        copies = [note for note in notes if note["round"] == number and note["part"] == "copy"]
+        assert min(copies, key=lambda note: note["start"])["lost"], "the one that acts"
     assert {note["outcome"] for note in notes if not note["lost"]} == {"ok"}
     assert {note["copy"] for note in notes if note["lost"]} == {
         note["copy"] for note in notes if note["part"] == "again"
