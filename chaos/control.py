@@ -109,8 +109,10 @@ def cleanup_control() -> None:
 def _faults(context: Experiment, configuration: Configuration, secrets: Secrets) -> list[PlannedFault]:
     """The faults of an experiment's method, in order, with their variables replaced."""
     found = []
-    for activity in context.get("method", []):
-        provider = activity.get("provider", {})
+    method = context.get("method", [])
+    named = {activity["name"]: activity for activity in method if "name" in activity}
+    for activity in method:
+        provider = named.get(activity.get("ref"), activity).get("provider", {})
         if (provider.get("module"), provider.get("func")) == ("chaos.actions", "inject"):
             arguments = dict(substitute(provider.get("arguments", {}), configuration, secrets))
             name, seconds = str(arguments.pop("fault", "")), float(arguments.pop("seconds", 12.0))

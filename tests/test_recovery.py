@@ -21,7 +21,7 @@ import pytest
 
 from tests.conftest import ChaosCommand
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "3"))
 SECONDS = 5.0
 """Within so long after the kill nothing may be in force."""
 

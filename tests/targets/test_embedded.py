@@ -48,7 +48,7 @@ def _target(query: str = "", defects: Sequence[str] = (), directory: Path | None
 
 
 def _stand_in(monkeypatch: pytest.MonkeyPatch, code: str, *arguments: str) -> None:
-    monkeypatch.setattr(platform, "PLATFORM", ("-c", code, *arguments))
+    monkeypatch.setattr(platform, "COMMAND", ("-c", code, *arguments))
 
 
 async def _gone(processes: Sequence[psutil.Process], seconds: float = 10.0) -> None:
