@@ -33,11 +33,15 @@ class ModelSeen:
 
 @dataclass(frozen=True, slots=True)
 class LinkSeen:
-    """A link of the target at one instant; ``model`` is empty for one that belongs to none."""
+    """A link of the target at one instant; ``model`` is empty for one that belongs to none.
+
+    ``since`` is the instant at which it came up or went down last.
+    """
 
     name: str
     model: str
     up: bool
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,9 @@ def _state(event: Event) -> State:
         strays=int(event.get("strays") or 0),
         links=None
         if links is None
-        else tuple(LinkSeen(str(link["name"]), str(link["model"]), bool(link["up"])) for link in links),
+        else tuple(
+            LinkSeen(str(link["name"]), str(link["model"]), bool(link["up"]), float(link["since"]))
+            for link in links
+        ),
         error=str(event.get("error", "")),
     )

@@ -94,9 +94,13 @@ def _by_states(
     if not before:
         raise CannotTellError(f"the state of the link {_said(fault)} was not read before {fault.id}")
     wanted = sum(link.up for link in _links(before[-1], fault))
-    if not any(_cut(state, fault, wanted) for state in looks if injected <= state.at <= reverted):
-        raise CannotTellError(f"the cut of the link {_said(fault)} by {fault.id} was not noticed")
     after = [state for state in looks if state.at >= reverted]
+    during = [state for state in looks if injected <= state.at < reverted]
+    # A cut between two looks is told by a link that has not stood since before it.
+    seen = any(_cut(state, fault, wanted) for state in during)
+    anew = any(link.since >= fault.begun for state in (*during, *after[:1]) for link in _links(state, fault))
+    if not (seen or (anew and after and not _cut(after[0], fault, wanted))):
+        raise CannotTellError(f"the cut of the link {_said(fault)} by {fault.id} was not noticed")
     back = next((state.at for state in after if not _cut(state, fault, wanted)), None)
     return back, after[-1].at if after else reverted
 

@@ -78,10 +78,11 @@ def state(
     links: Sequence[tuple[str, str, bool]] | None = (),
     error: str = "",
     strays: int = 0,
+    stood: float = 0.0,
     **models: Any,
 ) -> Event:
-    """A look at the target."""
-    told = [{"name": name, "model": of, "up": up, "since": START} for name, of, up in links or ()]
+    """A look at the target, whose links have been as they are since ``stood``."""
+    told = [{"name": name, "model": of, "up": up, "since": START + stood} for name, of, up in links or ()]
     return {
         "kind": "state",
         "at": START + at,

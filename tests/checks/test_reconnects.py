@@ -56,6 +56,17 @@ def test_it_fails_exactly_if_it_took_too_long(back: int) -> None:
     assert result.estimate == pytest.approx(max(back / 10 - 20, 0), abs=1e-6)
 
 
+def test_a_cut_between_two_looks_is_told_by_how_long_the_link_stands() -> None:
+    stands = [("manager", "", True)]
+    before = [state(tenth / 10, links=stands, **IRIS) for tenth in range(20, 100)]
+    again, unbroken = (
+        [state(tenth / 10, links=stands, stood=stood, **IRIS) for tenth in range(202, 290)]
+        for stood in (20.1, 9.0)
+    )
+    assert judged(CHECK, manager(), before, again).verdict is Verdict.PASS
+    assert "was not noticed" in judged(CHECK, manager(), before, unbroken).reason
+
+
 def test_a_link_that_never_comes_back_fails() -> None:
     result = judged(CHECK, manager(), looks(10.3, 99))
 
