@@ -52,6 +52,10 @@ def trace_of(line: Line, name: str, colour: str, dash: str, width: float) -> Fig
     }
 
 
+NARROW = 0.05
+"""A phase that takes less than this share of a figure's width goes without its name."""
+
+
 def headroom(series: Series, lanes: int = LANES) -> float:
     """The share of a figure's height that the labels of faults take, in at most so many lanes."""
     lanes = min(max((shade.lane + 1 for shade in series.faults), default=0), lanes)
@@ -74,6 +78,8 @@ def layout_of(series: Series, unit: str, *, labelled: bool = True, lanes: int = 
         edge = {"xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1}
         shapes.append({"type": "line", **edge, "line": {"color": css("--axis"), "width": 1, "dash": "dot"}})
     for phase, start, end in series.phases if labelled else ():
+        if end - start < NARROW * series.seconds:
+            continue  # its name would lie upon those beside it
         place = {"xref": "x", "yref": "paper", "x": (start + end) / 2, "y": 1.0}
         notes.append(note(phase, "--muted", yanchor="bottom", **place))
     return {

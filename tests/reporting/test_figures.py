@@ -14,8 +14,9 @@ import pytest
 import chaos.reporting
 from chaos.analysis import analyse
 from chaos.history import Event
+from chaos.reporting.axes import layout_of
 from chaos.reporting.figures import LOOKS, Figure, figures_of
-from chaos.reporting.series import KINDS, make_series
+from chaos.reporting.series import KINDS, Series, make_series
 from chaos.reporting.shades import COLOURS
 from tests.reporting import histories, storms
 
@@ -84,6 +85,13 @@ def test_several_faults_are_shaded_by_their_true_intervals_in_colours_of_their_o
         instants = [instant for start, end, _colour in shades for instant in (start, end)]
         assert instants == pytest.approx([14.0, 20.0, 16.5, 18.0, 19.0, 22.5])
         assert len({colour for *_interval, colour in shades}) == len(planned) == 3
+
+
+def test_a_narrow_phase_goes_without_its_name() -> None:
+    phases = (("baseline", 0.0, 10.0), ("fault", 10.0, 10.4), ("recovery", 10.4, 40.0))
+    wide = Series(40.0, 1.0, (), (), (), phases, ())
+    named = [entry["text"] for entry in layout_of(wide, "latency")["annotations"]]
+    assert named == ["baseline", "recovery"]
 
 
 def test_a_phase_or_a_plan_that_says_otherwise_moves_no_shade() -> None:
