@@ -19,12 +19,12 @@ from anyio.abc import Process
 
 from chaos.errors import ChaosError
 from chaos.marks import LEASE
+from chaos.readiness import first_line
 
 __all__ = ["Helper", "start_helper"]
 
 READY_SECONDS = 15.0
 REAP_SECONDS = 5.0
-LINE_BYTES = 65536
 
 
 class Helper:
@@ -78,15 +78,13 @@ async def start_helper(command: Sequence[str], lease: str) -> Helper:
 
 
 async def _ready(process: Process, name: str) -> dict[str, Any]:
-    received = b""
-    assert process.stdout is not None  # noqa: S101
-    with anyio.move_on_after(READY_SECONDS) as waited, suppress(anyio.EndOfStream):
-        while b"\n" not in received and len(received) < LINE_BYTES:
-            received += await process.stdout.receive()
+    line = b""
+    with anyio.move_on_after(READY_SECONDS) as waited:
+        line = await first_line(process)
     if waited.cancelled_caught:
         raise ChaosError(f"helper {name}: not ready within {READY_SECONDS:g} s")
     try:
-        answer = json.loads(received.partition(b"\n")[0])
+        answer = json.loads(line)
     except ValueError:
         raise ChaosError(
             f"helper {name}: it ended without a word (run it by hand: python -m {name})"

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from contextlib import suppress
 from types import TracebackType
 
 import anyio
 from anyio.abc import Process
 
 from chaos.errors import ChaosError
+from chaos.readiness import first_line
 
 __all__ = ["FaultProxy"]
 
 START_SECONDS = 15.0
 STOP_SECONDS = 3.0
-LINE_BYTES = 65536
 
 
 class FaultProxy:
@@ -48,7 +47,7 @@ class FaultProxy:
         try:
             line = b""
             with anyio.move_on_after(START_SECONDS):
-                line = await _line(process)
+                line = await first_line(process)
             try:
                 answer = json.loads(line)
                 self.api = str(answer["api"])
@@ -84,13 +83,3 @@ class FaultProxy:
                 process.kill()
                 await process.wait()
             await process.aclose()
-
-
-async def _line(process: Process) -> bytes:
-    """The first line of its standard output, or all of it if it ends before."""
-    received = b""
-    assert process.stdout is not None  # noqa: S101
-    with suppress(anyio.EndOfStream):
-        while b"\n" not in received and len(received) < LINE_BYTES:
-            received += await process.stdout.receive()
-    return received.partition(b"\n")[0]

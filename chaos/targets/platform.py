@@ -23,6 +23,7 @@ from anyio.abc import Process
 from chaos.embedded.residue import TOKEN, Residue
 from chaos.errors import TargetError
 from chaos.marks import PLATFORM, end_bearers
+from chaos.readiness import first_line
 from chaos.targets.base import Part, Role
 from chaos.targets.context import TargetContext
 from chaos.targets.processes import alive, part, session_members, tree
@@ -39,7 +40,6 @@ LAST_SECONDS = 2.0
 KILL_SECONDS = 5.0
 GRACE_SECONDS = 1.5
 """How long a platform that lost its harness may take to end by itself."""
-LINE_BYTES = 65536
 LOG = "platform.log"
 
 
@@ -82,7 +82,7 @@ class Platform:
         )
         line = b""
         with anyio.move_on_after(START_SECONDS) as waited:
-            line = await _line(process)
+            line = await first_line(process)
         if waited.cancelled_caught:
             raise TargetError(
                 f"target {self._url}: it was not ready after {START_SECONDS:g} s{self._see_log()}"
@@ -159,16 +159,6 @@ class Platform:
             if directory is not None
             else " (run it by hand: python -m chaos.embedded)"
         )
-
-
-async def _line(process: Process) -> bytes:
-    """The first line of its standard output, or all of it if it ends before."""
-    received = b""
-    assert process.stdout is not None  # noqa: S101
-    with suppress(anyio.EndOfStream):
-        while b"\n" not in received and len(received) < LINE_BYTES:
-            received += await process.stdout.receive()
-    return received.partition(b"\n")[0]
 
 
 async def _end(process: Process) -> list[int]:

@@ -19,16 +19,9 @@ import uvloop
 
 from chaos.proxy.link import Link as Proxy
 from tests.proxy.conftest import Link, Served, Server
+from tests.proxy.test_toxics import exactly
 
 MakeServer = Callable[[Callable[[socket.socket], None]], Server]
-
-
-def exactly(client: socket.socket, count: int) -> bytes:
-    """So many bytes, or fewer if the stream ends."""
-    data = b""
-    while len(data) < count and (piece := client.recv(count - len(data))):
-        data += piece
-    return data
 
 
 def change(link: Link, toxic: str, **document: Any) -> None:
