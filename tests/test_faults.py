@@ -134,6 +134,18 @@ def test_a_dry_run_says_what_would_be_touched_and_touches_nothing(users: ChaosCo
     assert list((users.directory / "ledgers").glob("*")) == []
 
 
+@pytest.mark.parametrize("mode", ["allocate", "leak", "slow", "cut"])
+def test_a_hostile_handler_of_every_kind_is_in_force(chaos: ChaosCommand, mode: str) -> None:
+    """The other modes have tests of their own; ``hang`` takes the platform half a minute to drain."""
+
+    def change(experiment: dict[str, Any]) -> None:
+        experiment["controls"][0]["provider"]["arguments"]["models"][1]["hostile"] = mode
+        inject(experiment, "handler_dos", model="hostile", mode=mode, intensity=2)
+
+    ended = chaos("run", chaos.write(change))
+    assert ended.exit_code == 0, ended.output
+
+
 def test_all_replicas_only_if_asked(chaos: ChaosCommand) -> None:
     def change(experiment: dict[str, Any]) -> None:
         inject(experiment, "process", action="stop", role="replica", model="victim", choose="all")

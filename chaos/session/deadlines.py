@@ -13,7 +13,8 @@ from chaos.errors import ChaosError, TargetError
 __all__ = ["Problem", "deadline", "shielded"]
 
 OPEN_SECONDS = 60.0
-CLOSE_SECONDS = 20.0
+CLOSE_SECONDS = 45.0
+"""A server may give a handler that hangs half a minute to drain before it lets go of the model."""
 
 Problem = Callable[[str], None]
 """Told, in a sentence, what a user must know of a run."""

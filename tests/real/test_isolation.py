@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from chaos.faults.handler_dos import MODES
-
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAOS = str(Path(sys.executable).parent / "chaos")
 SECONDS = "8"
+MODES = ("burn", "crash", "huge", "occupy")
+"""Those whose handlers the rigs' model stores and bridges hold; the others stream, or need a limit on descriptors."""
 
 
-@pytest.mark.parametrize("mode", sorted(MODES))
+@pytest.mark.parametrize("mode", MODES)
 def test_a_truthful_verdict(server_url: str, mode: str, tmp_path: Path) -> None:
     variables = {
         "target": server_url,
