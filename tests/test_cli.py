@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+
 from tests.conftest import ChaosCommand
 
 
@@ -13,7 +16,7 @@ def test_help_lists_our_commands_and_none_is_broken(chaos: ChaosCommand) -> None
     output = chaos("--help").output
 
     assert "lint" in output
-    assert "report" in output
+    assert all(name in output for name in ("report", "recover", "proxy"))
     assert "†" not in output
 
 
@@ -38,3 +41,19 @@ def test_a_report_is_made_again_from_the_history_alone(chaos: ChaosCommand) -> N
     assert again.exit_code == 0, again.output
     assert again.summary == before
     assert (ran.run_directory / "report.html").exists()
+
+
+def test_the_fault_proxy_is_served_alone(chaos: ChaosCommand) -> None:
+    process = chaos.start("proxy", "--api", "127.0.0.1:0")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["ready"] is True
+    process.send_signal(signal.SIGINT)
+    ended = chaos.end(process)
+    assert (ended.exit_code, ended.output) == (0, "")
+
+
+def test_a_mistake_in_its_options_is_one_line(chaos: ChaosCommand) -> None:
+    ended = chaos("proxy", "--api", "nowhere")
+    assert ended.exit_code == 1
+    assert "host:port" in ended.output
+    assert "Traceback" not in ended.output
