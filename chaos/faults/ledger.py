@@ -110,11 +110,13 @@ class Ledger:
     :raises LedgerError: if the file cannot be made
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, create: bool = False) -> None:
         self.path = path
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            if create:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = os.open(path, flags, 0o600)
         except OSError as error:
             raise LedgerError(
                 f"ledger {path}: {error.strerror} (name a directory that can be written: {VARIABLE}=…)"
@@ -124,16 +126,24 @@ class Ledger:
     def create(cls, run: str, target: str, directory: Path) -> Ledger:
         """A new ledger, locked by this process, in the directory of ledgers.
 
+        It gets its name only when it is locked and begun: who looks for ledgers never sees one that seems abandoned.
+
         :raises LedgerError: if it cannot be made, or there is one of that name
         """
         path = ledger_directory() / f"{run}.jsonl"
-        if path.exists():
-            raise LedgerError(f"ledger {path}: there is one already (run `chaos recover`)")
-        ledger = cls(path)
+        ledger = cls(path.with_name(f".{run}.{os.getpid()}"), create=True)
         ledger.lock(0.0)
         ledger._write(
             "run", run=run, pid=os.getpid(), target=target, directory=str(directory.absolute()), boot=_boot()
         )
+        try:
+            os.link(ledger.path, path)
+        except OSError as error:
+            ledger.abandon()
+            raise LedgerError(f"ledger {path}: {error.strerror} (run `chaos recover`)") from None
+        finally:
+            ledger.path.unlink()
+        ledger.path = path
         return ledger
 
     def lock(self, seconds: float) -> bool:

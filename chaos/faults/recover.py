@@ -35,7 +35,8 @@ def find(directory: Path) -> Iterator[Found | LedgerError]:
             ledger.abandon()
             yield Found(read_ledger(path), alive)
         except LedgerError as error:
-            yield error
+            if path.exists():  # else it was settled just now
+                yield error
 
 
 def recover(path: Path) -> list[Lease] | None:

@@ -73,9 +73,10 @@ def _revert_overdue(path: Path) -> None:
 
 def _take_over(path: Path) -> int:
     """The harness is dead: revert all, twice, and put the ledger away."""
-    if not path.exists():
-        return 0  # settled just before
-    ledger = Ledger(path)
+    try:
+        ledger = Ledger(path)
+    except LedgerError:
+        return 0 if not path.exists() else 1  # settled just before
     if not ledger.lock(LOCK_SECONDS):
         return 1  # `chaos recover` was faster
     owed = read_ledger(path).owed

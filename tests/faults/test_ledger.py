@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaos.faults.ledger import KEPT, Ledger, LedgerError, boot_clock, read_ledger
+from chaos.faults.recover import find
 
 UNDO = {"pid": 1, "started": 2.5}
 
@@ -117,6 +119,34 @@ def test_one_run_one_ledger(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="chaos recover"):
         opened(tmp_path)
     ledger.close()
+
+
+def test_who_looks_never_sees_one_that_nobody_holds(tmp_path: Path, directory: Path) -> None:
+    """However often others look, and try the lock, while it is made."""
+    stop = threading.Event()
+    seen: list[bool] = []
+
+    def look() -> None:
+        while not stop.is_set():
+            seen.extend(
+                isinstance(found, LedgerError) or not found.alive or not found.state.run
+                for found in find(directory)
+            )
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        for number in range(60):
+            ledger = opened(tmp_path, f"r{number}")
+            intend(ledger, "a")
+            assert list(directory.glob(".*")) == []
+            ledger.reverted("a", "", "the session")
+            ledger.close()
+    finally:
+        stop.set()
+        looker.join()
+    assert seen
+    assert not any(seen)
 
 
 def test_no_place_to_write_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
