@@ -169,7 +169,10 @@ def test_a_line_cut_off_by_a_crash_is_passed_over(cut: int, tmp_path_factory: py
     whole = "".join(json.dumps(entry) + "\n" for entry in entries).encode()
     path = directory / "cut.jsonl"
     path.write_bytes(whole[:cut])
-    complete = [json.loads(line) for line in whole[:cut].split(b"\n") if line.endswith(b"}")]
+    lines = whole[:cut].split(b"\n")
+    complete = [
+        entry for entry, line in zip(entries, lines, strict=False) if line == json.dumps(entry).encode()
+    ]
 
     state = read_ledger(path)
     assert bool(state.leases) == (len(complete) >= 2)
