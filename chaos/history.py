@@ -21,6 +21,10 @@ machine, seconds). The kinds:
 - ``resource``   ``processes, cpu`` (cores), ``rss`` (bytes), ``fds, threads`` of the target, where it is local
 - ``guard``      ``probe, guard`` (index), ``burn, n``: it tripped now
 - ``operation``  ``operation, model, outcome`` (``ok``, ``fail``, ``info``), ``start, end, detail``: control plane
+- ``cell``       a measured property (:mod:`chaos.cells`): ``event`` (``begin``, ``end``), ``code, apis``; with begin
+  ``seed, settings``, with ``end`` ``outcome`` (``measured``, ``not applicable``, ``broken``) and ``reason``. Within it:
+  ``requests`` (``load, rows``), ``noise`` (``cells`` of the null probe), ``call`` (as ``operation``, with the HTTP
+  ``status``), ``environment``, ``footprint``, and ``note`` (``about``, and whatever the property is judged by)
 - ``problem``    ``text``: what makes this run's verdict doubtful
 - ``end``        ``status, deviated, reason``
 

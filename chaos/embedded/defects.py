@@ -11,12 +11,22 @@ __all__ = ["Defect", "parse_defects"]
 
 
 class Defect(StrEnum):
-    """A defect by its name on the command line."""
+    """A defect by its name on the command line. ``cells`` are those of :mod:`chaos.properties.table` that must find it,
+    such as ``inference:C``; none for one that another experiment is there for."""
 
-    SHARED_WORKER_POOL = "shared_worker_pool"
+    cells: tuple[str, ...]
+
+    def __new__(cls, name: str, *cells: str) -> Defect:
+        """A member with its cells."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.cells = cells
+        return member
+
+    SHARED_WORKER_POOL = "shared_worker_pool", "inference:C"
     """All models share one pool of replicas: any free replica takes the next request of any model."""
 
-    SHARED_QUEUE = "shared_queue"
+    SHARED_QUEUE = "shared_queue", "inference:C"
     """The proxy has one bounded queue for all models; its head waits for a replica of its own model."""
 
     PROXY_NEVER_RECONNECTS = "proxy_never_reconnects"
@@ -40,13 +50,13 @@ class Defect(StrEnum):
     KILLED_NEVER_REPLACED = "killed_never_replaced"
     """A replica that was killed is not started again, though as many are meant to be as before."""
 
-    SCALE_ADDS = "scale_adds"
+    SCALE_ADDS = "scale_adds", "scale:J"
     """Scaling adds the difference that there was when the request arrived: concurrent duplicates add up."""
 
-    SCALE_UNSERIALISED = "scale_unserialised"
+    SCALE_UNSERIALISED = "scale_unserialised", "scale:J"
     """Scaling counts, waits and acts without a lock: each of several duplicates starts the missing workers."""
 
-    LOST_ANSWER_DOUBLES = "lost_answer_doubles"
+    LOST_ANSWER_DOUBLES = "lost_answer_doubles", "scale:J"
     """A scaling whose client was gone before the answer is run a second time, as capacity beside the first."""
 
     SCALE_DESCRIBES_ONLY = "scale_describes_only"

@@ -10,9 +10,9 @@ import anyio.to_thread
 
 from chaos.errors import ChaosError
 from chaos.session.plan import Plan
-from chaos.session.resources import ResourceSampler
 from chaos.session.watching import EXECUTIONS, error_entry, read_executions, watch_state
 from chaos.targets.base import Describe, Errors, Processes, Target
+from chaos.targets.resources import ResourceSampler
 
 __all__ = ["last_words", "watch_resources", "watch_states"]
 

@@ -155,10 +155,14 @@ class Scale(Protocol):
 class ControlRequests(Protocol):
     """Capability: says how an operation of its control plane looks on the wire, for who sends it his own way."""
 
-    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
-        """The wire request of ``scale`` (to that many ``workers``), ``load`` or ``unload``; no I/O.
+    def control_request(
+        self, operation: str, model: str = "", workers: int = 0, package: str = ""
+    ) -> HttpRequest:
+        """The wire request of an operation; no I/O. The system answers it when it is done, where it can be asked to.
 
-        The system answers it when it is done, where it can be asked to.
+        Those that change something: ``register`` (a ``package`` with that many ``workers``), ``unregister``, ``scale``
+        (to that many ``workers``), ``load``, ``unload``. Those that read: ``health``, ``api_description``,
+        ``describe``, ``list``.
 
         :raises CapabilityError: if the system has no such operation
         """

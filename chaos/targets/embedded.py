@@ -129,9 +129,11 @@ class Embedded:
         """Return when exactly that many replicas are ready."""
         await self._opened().scale(model, workers)
 
-    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
+    def control_request(
+        self, operation: str, model: str = "", workers: int = 0, package: str = ""
+    ) -> HttpRequest:
         """As the TorchServe that it looks like."""
-        return self._opened().control_request(operation, model, workers)
+        return self._opened().control_request(operation, model, workers, package)
 
     async def models(self) -> list[str]:
         """The names of all models, sorted."""

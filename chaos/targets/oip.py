@@ -113,7 +113,7 @@ class OIP:
                 raise TargetError(
                     f"{what}: the server serves a model of that name already (unload it first, or choose another name)"
                 )
-            body = {"parameters": {"package": package, "workers": workers}} if self._ours else {}
+            body = self._loading(package, workers)
             answer = await self._client.call("POST", _repository(model, "load"), body=body)
             remedy = (
                 "is there such a handler package?"
@@ -139,18 +139,37 @@ class OIP:
             await self._until(model, ready=False, what=what)
             self._names.released(model)
 
-    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
-        """``load`` and ``unload`` of the repository extension, which know no ``workers``."""
-        if operation not in ("load", "unload"):
-            raise CapabilityError(
-                f"target {self.url}: the protocol's control plane has no '{operation}' (it has: load, unload)"
-            )
-        return HttpRequest(
-            url=f"{self._base}{_repository(model, operation)}",
-            headers=self._headers(),
-            body=b"{}",
-            verify_tls=self._verify,
-        )
+    def control_request(
+        self, operation: str, model: str = "", workers: int = 0, package: str = ""
+    ) -> HttpRequest:
+        """``load`` and ``unload`` of the repository extension, also by the names of ``register`` and ``unregister``; of
+        the protocol itself readiness, the server's and the model's metadata, and the repository's index.
+        """
+        method, body = "GET", b""
+        match operation:
+            case "load" | "register":
+                method, path = "POST", _repository(model, "load")
+                body = json.dumps(self._loading(package, workers) if package else {}).encode()
+            case "unload" | "unregister":
+                method, path, body = "POST", _repository(model, "unload"), b"{}"
+            case "health":
+                path = "/v2/health/ready"
+            case "api_description":
+                path = "/v2"
+            case "describe":
+                path = _path(model)
+            case "list":
+                method, path, body = "POST", "/v2/repository/index", b"{}"
+            case _:
+                raise CapabilityError(
+                    f"target {self.url}: the protocol's control plane has no '{operation}' "
+                    "(it loads, unloads, describes and lists)"
+                )
+        return HttpRequest(f"{self._base}{path}", method, self._headers(), body, self._verify)
+
+    def _loading(self, package: str, workers: int) -> dict[str, Any]:
+        """The body of a load: a real server's repository decides both."""
+        return {"parameters": {"package": package, "workers": workers}} if self._ours else {}
 
     async def models(self) -> list[str]:
         """The names of the models that are loaded or being loaded."""

@@ -110,9 +110,11 @@ class FakeTarget:
         self._known(model)
         self.served[model] = workers
 
-    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
+    def control_request(
+        self, operation: str, model: str = "", workers: int = 0, package: str = ""
+    ) -> HttpRequest:
         """A request to an address that nobody needs to listen on."""
-        self._called("control_request", operation, model, workers)
+        self._called("control_request", operation, model, workers, package)
         return HttpRequest(f"{self.address}/models/{model}?{operation}={workers}", method="PUT")
 
     async def models(self) -> list[str]:

@@ -135,14 +135,9 @@ class TorchServe:
         A name that is taken belongs to who took it: it is refused, and :meth:`unregister` will not touch it.
         """
         with recorded(self._record, "register", model):
-            archive = package if package.endswith(self._suffix) else f"{package}{self._suffix}"
-            parameters = {
-                "url": archive,
-                "model_name": model,
-                "initial_workers": str(workers),
-                "synchronous": "true",
-            }
+            parameters = self._registering(model, package, workers)
             answer = await self._management.call("POST", "/models", params=parameters)
+            archive = parameters["url"]
             what = f"target {self.url}: registering '{archive}' as model '{model}'"
             if answer.status == 409:
                 self._names.taken(model)
@@ -173,19 +168,43 @@ class TorchServe:
             self._expect(await self._management.call("PUT", _path(model), params=_scaling(workers)), what)
             await self._until(model, workers, before, what)
 
-    def control_request(self, operation: str, model: str, workers: int = 0) -> HttpRequest:
-        """``scale``, answered when the workers are ready."""
-        if operation != "scale":
-            raise CapabilityError(
-                f"target {self.url}: TorchServe's control plane has no '{operation}' (it has: scale)"
-            )
-        token = self._management_token
-        return HttpRequest(
-            url=f"{self._management.base}{_path(model)}?{urlencode(_scaling(workers))}",
-            method="PUT",
-            headers=(("Authorization", f"Bearer {token}"),) if token else (),
-            verify_tls=self._verify,
-        )
+    def control_request(
+        self, operation: str, model: str = "", workers: int = 0, package: str = ""
+    ) -> HttpRequest:
+        """All but ``load`` and ``unload``, answered when it is done."""
+        base, token = self._management.base, self._management_token
+        match operation:
+            case "register":
+                parameters = self._registering(model, package, workers)
+                method, path = "POST", f"/models?{urlencode(parameters)}"
+            case "unregister":
+                method, path = "DELETE", _path(model)
+            case "scale":
+                method, path = "PUT", f"{_path(model)}?{urlencode(_scaling(workers))}"
+            case "describe":
+                method, path = "GET", _path(model)
+            case "list":
+                method, path = "GET", "/models"
+            case "api_description":
+                method, path = "OPTIONS", "/"
+            case "health":
+                base, token, method, path = self._base, self._token, "GET", "/ping"
+            case _:
+                raise CapabilityError(
+                    f"target {self.url}: TorchServe's control plane has no '{operation}' "
+                    "(it registers and unregisters)"
+                )
+        headers = (("Authorization", f"Bearer {token}"),) if token else ()
+        return HttpRequest(f"{base}{path}", method, headers, verify_tls=self._verify)
+
+    def _registering(self, model: str, package: str, workers: int) -> dict[str, str]:
+        archive = package if package.endswith(self._suffix) else f"{package}{self._suffix}"
+        return {
+            "url": archive,
+            "model_name": model,
+            "initial_workers": str(workers),
+            "synchronous": "true",
+        }
 
     async def models(self) -> list[str]:
         """All names, page by page."""

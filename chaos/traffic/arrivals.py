@@ -25,8 +25,14 @@ def check_arrivals(arrivals: Arrivals) -> None:
         if arrivals.users < 1:
             raise ValueError(f"users is {arrivals.users!r} (a closed schedule needs at least 1)")
         return
+    if arrivals.kind == "burst":
+        if arrivals.users < 1 or not (math.isfinite(arrivals.seconds) and arrivals.seconds > 0):
+            raise ValueError(
+                f"burst of {arrivals.users!r} every {arrivals.seconds!r} s (at least 1, every finite time above 0)"
+            )
+        return
     if arrivals.kind not in ("constant", "poisson", "ramp"):
-        raise ValueError(f"unknown arrival kind {arrivals.kind!r} (constant, poisson, ramp or users)")
+        raise ValueError(f"unknown arrival kind {arrivals.kind!r} (constant, poisson, ramp, burst or users)")
     ramp = arrivals.kind == "ramp"
     rates = (arrivals.rate, arrivals.to_rate) if ramp else (arrivals.rate,)
     if not all(math.isfinite(rate) and rate >= 0 for rate in rates) or max(rates) <= 0:
@@ -41,7 +47,7 @@ class ArrivalPlan:
     Every schedule is a point process of rate 1 whose time is stretched by the inverse of the
     integrated rate (time-change theorem, Cinlar 1975): points at ``u, u + 1, u + 2, …`` for
     ``constant`` and ``ramp``, with ``u`` in [0, 1) from the seed so that streams do not march in
-    step; sums of exponential gaps for ``poisson``.
+    step; sums of exponential gaps for ``poisson``. Only a ``burst`` is none: its points fall together.
 
     :raises ValueError: if the schedule is not an open one, or its numbers make no sense
     """
@@ -64,8 +70,11 @@ class ArrivalPlan:
             points: NDArray[np.float64] = np.cumsum(gaps)[1:]
             self._reached = float(points[-1]) if count else self._reached
             return points / self._arrivals.rate
-        points = np.arange(self._taken, self._taken + count, dtype=np.float64) + self._phase
+        numbers = np.arange(self._taken, self._taken + count, dtype=np.float64)
         self._taken += count
+        if self._arrivals.kind == "burst":
+            return np.floor(numbers / self._arrivals.users) * self._arrivals.seconds
+        points = numbers + self._phase
         if self._arrivals.kind == "constant":
             return points / self._arrivals.rate
         return self._ramp(points)

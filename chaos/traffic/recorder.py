@@ -23,11 +23,13 @@ class Recorder:
     """Records requests; :meth:`flush` hands over what came since the flush before.
 
     When the arrays are full before a flush, their content is added up early: memory depends on
-    ``capacity`` and on the number of distinct cells of one frame, not on time or on requests.
+    ``capacity`` and on the number of distinct cells of one frame, not on time or on requests. With ``each`` requests
+    are kept by themselves as well, until :meth:`rows` hands them over.
     """
 
     __slots__ = (
         "_cells",
+        "_each",
         "_ended",
         "_instants",
         "_intended",
@@ -40,7 +42,7 @@ class Recorder:
         "done",
     )
 
-    def __init__(self, capacity: int = 16_384) -> None:
+    def __init__(self, capacity: int = 16_384, each: bool = False) -> None:
         if capacity < 1:
             raise ValueError(f"capacity is {capacity} (it must be at least 1)")
         self.capacity = capacity
@@ -55,6 +57,7 @@ class Recorder:
         self._outcome_view = np.frombuffer(self._outcomes, dtype=np.uint8)
         self._cells = _Counts()
         self._late = _Counts()
+        self._each: list[NDArray[np.float64]] | None = [] if each else None
 
     @property
     def total(self) -> int:
@@ -82,6 +85,15 @@ class Recorder:
         late: list[list[int]] = np.column_stack(self._late.take()).tolist()
         return cells, late
 
+    def rows(self) -> list[list[float]] | None:
+        """``[intended, started, ended, outcome]`` of each request since these were last asked for; None if not kept."""
+        if self._each is None:
+            return None
+        self._add_up()
+        rows, self._each = self._each, []
+        found: list[list[float]] = np.concatenate(rows).round(6).tolist() if rows else []
+        return found
+
     def _add_up(self) -> None:
         used = self._used
         if not used:
@@ -92,6 +104,8 @@ class Recorder:
         buckets = buckets_of(ended - intended)
         self._cells.add((slots * _OUTCOMES + outcomes) * BUCKETS + buckets)
         self._late.add(buckets_of(started - intended))
+        if self._each is not None:
+            self._each.append(np.column_stack((intended, started, ended, outcomes)))
         self.done += used
         self._used = 0
 

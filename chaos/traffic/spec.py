@@ -16,7 +16,9 @@ It answers with frames, each an object with ``kind`` and ``at`` (monotonic clock
   the *intended* start; ``bucket`` is the latency counted from the intended start; ``late`` is the
   actual minus the intended start. ``planned`` = ``done`` + ``in_flight`` + those that wait for a
   connection; each of these is sent in its turn, save that what still waits ``timeout`` seconds after a
-  stop is counted as ``TIMEOUT`` unsent. One frame holds all streams of the worker, at least ten a second.
+  stop is counted as ``TIMEOUT`` unsent. A stream with ``each`` also has ``"each": [[intended, started, ended,
+  outcome], …]``, instants of the monotonic clock, one row a request that completed since the frame before. One frame
+  holds all streams of the worker, at least ten a second.
 - ``stopped``  ``stream``: nothing of it is planned or in flight any more
 - ``error``    ``message``: the worker cannot go on; exits 1
 """
@@ -81,13 +83,14 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """The arrival schedule: open (``constant``, ``poisson``, ``ramp``) or closed (``users``).
+    """The arrival schedule: open (``constant``, ``poisson``, ``ramp``, ``burst``) or closed (``users``).
 
     ``rate`` and ``to_rate`` are requests per second, ``seconds`` the length of the ramp (after which
-    ``to_rate`` is kept), ``users`` the number of requests kept in flight.
+    ``to_rate`` is kept), ``users`` the number of requests kept in flight. A ``burst`` is ``users`` requests due at one
+    instant, at once and then every ``seconds``.
     """
 
-    kind: Literal["constant", "poisson", "ramp", "users"]
+    kind: Literal["constant", "poisson", "ramp", "burst", "users"]
     rate: float = 0.0
     to_rate: float = 0.0
     seconds: float = 0.0
@@ -105,6 +108,8 @@ class Stream:
     seed: int = 0
     max_connections: int = 512
     paused: bool = False
+    each: bool = False
+    """Whether frames hold each request besides the counts: for some thousand requests a second, not for more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class TrafficStream:
         self.name = stream.name
         self.finished = asyncio.Event()
         """Set when the stream was stopped and nothing of it is planned or in flight any more."""
-        self._recorder = Recorder()
+        self._recorder = Recorder(each=stream.each)
         self._pool = Pool(
             RequestTemplate(stream.request),
             self._recorder,
@@ -72,7 +72,9 @@ class TrafficStream:
     def entry(self) -> dict[str, Any]:
         """What a frame holds about this stream: cells since the frame before, counters since the start."""
         cells, late = self._recorder.flush()
+        rows = self._recorder.rows()
         return {
+            **({} if rows is None else {"each": rows}),
             "cells": cells,
             "late": late,
             "planned": self._schedule.planned(time.monotonic()),

@@ -18,8 +18,9 @@ from chaos.checks.evidence import gather
 from chaos.embedded.executions import ExecutionLog
 from chaos.errors import TargetError
 from chaos.recording import record
-from chaos.session.watching import LOOK_SECONDS, error_entry, read_executions, watch_state
+from chaos.session.watching import error_entry, read_executions, watch_state
 from chaos.targets.base import ErrorRecord, ModelState, Part
+from chaos.targets.looking import LOOK_SECONDS
 from chaos.targets.testing import FakeTarget
 from tests.checks.stories import run
 

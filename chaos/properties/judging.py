@@ -1,0 +1,53 @@
+"""Judges measured cells: each property's own measures, and whether the machine was quiet enough to believe them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chaos.history import Event
+from chaos.properties.base import CannotTell, CellResult, Measure, Property
+from chaos.properties.environment import spoilt
+from chaos.properties.record import CellRecord, records
+from chaos.sla.results import Verdict, worst
+
+__all__ = ["PROPERTIES", "judge_cell", "judge_cells"]
+
+PROPERTIES: dict[str, Property] = {}
+"""By code."""
+
+
+def judge_cells(events: Sequence[Event]) -> tuple[CellResult, ...]:
+    """A result for each cell that a history holds."""
+    return tuple(judge_cell(record) for record in records(events))
+
+
+def judge_cell(record: CellRecord) -> CellResult:
+    """The verdict on one cell; whatever cannot be told, or crashes the judge, is ``unknown``."""
+    seconds = 0.0 if record.end is None else record.end - record.begin
+    blank = CellResult(record.api, record.code, Verdict.UNKNOWN, record.reason, seconds=seconds)
+    if record.outcome == "not applicable":
+        return replace(blank, applicable=False)
+    if record.outcome != "measured":
+        return blank
+    judge = PROPERTIES[record.code]
+    try:
+        measures = tuple(_believed(measure, spoilt(record)) for measure in judge.judge(record))
+        verdict = worst(measure.verdict for measure in measures)
+        said = [measure.reason for measure in measures if measure.verdict is verdict]
+        reason = said[0] if said else "nothing was measured"
+        if len(said) > 1 and verdict is not Verdict.PASS:
+            reason += f" (and {len(said) - 1} more)"
+        return replace(blank, verdict=verdict, reason=reason, measures=measures, figure=judge.figure(record))
+    except CannotTell as error:
+        return replace(blank, reason=str(error))
+    except Exception as error:
+        return replace(blank, reason=f"it was not judged: {error!r} (please report this)")
+
+
+def _believed(measure: Measure, why: str) -> Measure:
+    """A duration or rate that was taken on a busy machine says nothing, for good or bad."""
+    if not (why and measure.timed):
+        return measure
+    reason = f"the environment spoilt it: {why} ({measure.reason})"
+    return replace(measure, verdict=Verdict.UNKNOWN, reason=reason)
