@@ -41,10 +41,11 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """Each experiment over seeds and its defects: false alarms and misses; and a hundred kills of the harness."""
+    """False alarms and misses: of each experiment over seeds and its defects, and of the matrix; a hundred kills."""
     for name in ("isolation", "appproxy_disconnect", "oom", "duplicate_scale"):
         vary = ["--vary", "mode=occupy,burn,crash,huge", "--cross"] if name == "isolation" else []
         session.run(PYTHON, "-m", "benchmarks.campaign", f"experiments/{name}.json", *vary, *session.posargs)
+    session.run(_tool("chaos"), "--no-version-check", "--no-log-file", "calibrate")
     session.run(PYTHON, "-m", "pytest", "tests/test_recovery.py", env={"CHAOS_KILLS": "100"})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from chaos.session.edge import current, session_needed
 
-__all__ = ["inject", "revert_faults"]
+__all__ = ["inject", "measure", "revert_faults"]
 
 
 def inject(fault: str, seconds: float = 12.0, **arguments: Any) -> dict[str, Any]:
@@ -19,7 +19,23 @@ def inject(fault: str, seconds: float = 12.0, **arguments: Any) -> dict[str, Any
     return edge.call(edge.session.inject, fault, arguments, float(seconds))
 
 
+def measure(
+    property: str,
+    apis: str | list[str] = "",
+    **settings: Any,
+) -> dict[str, Any]:
+    """Measure a property of the ten on APIs, beside the probes; the phase is meanwhile that of the fault.
+
+    :param property: its name, such as ``determinism``, or its code
+    :param apis: their names, in a list or separated by commas; blank for all that the table has
+    :param settings: the property's own, numbers; a blank one stays the default
+    :return: ``{"cells": [{"cell": str, "verdict": str, "reason": str}], "cut_short": bool}``
+    """
+    edge = session_needed("measure")
+    return edge.call(edge.session.measure, property, apis, settings)
+
+
 def revert_faults() -> int:
-    """Revert every fault that is still in force; return how many there were. For ``rollbacks``."""
+    """Revert every fault that is still in force, and end a measurement; how many there were. For ``rollbacks``."""
     edge = current()
     return edge.call(edge.session.revert) if edge is not None else 0

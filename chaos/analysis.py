@@ -1,12 +1,11 @@
 """From a history to a summary: a pure function, so that an old run can be judged and reported again.
 
-A pass has to be earned: the run went to its end, a fault was in force, and every objective and check held. Whatever
-is missing for that makes it ``unknown``, whatever contradicts it a fail.
+A pass has to be earned: the run went to its end, a fault was in force or a property was measured, and every objective,
+check and measured cell held. Whatever is missing for that makes it ``unknown``, whatever contradicts it a fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +14,16 @@ from numpy.typing import NDArray
 
 from chaos.checks.judging import judge_checks
 from chaos.checks.results import CheckResult
+from chaos.conclusion import Judged, conclude, doubts
+from chaos.errors import RunDirectoryError
 from chaos.history import Event
+from chaos.properties.base import CellResult
+from chaos.properties.judging import judge_cells
 from chaos.recording import PHASES, FaultInterval, Recording, record
 from chaos.sla.judge import judge
-from chaos.sla.results import Noise, ObjectiveResult, Verdict, Window, worst
+from chaos.sla.results import Noise, ObjectiveResult, Verdict, Window
 from chaos.sla.samples import split
 from chaos.sla.statistics import latency
-from chaos.sla.words import measured, quantity
 from chaos.traffic.histogram import BUCKETS, quantile_of
 
 __all__ = ["FaultInterval", "Summary", "analyse"]
@@ -52,6 +54,7 @@ class Summary:
     windows: tuple[Window, ...]
     objectives: tuple[ObjectiveResult, ...]
     checks: tuple[CheckResult, ...]
+    cells: tuple[CellResult, ...]
     faults: tuple[FaultInterval, ...]
     noise: tuple[Noise, ...]
     guards: tuple[dict[str, Any], ...]
@@ -75,12 +78,9 @@ def analyse(events: list[Event]) -> Summary:
         for probe in recording.probes
         for result in judge(probe, recording.samples(probe), recording.windows, null, seed=int(run["seed"]))
     )
-    checks = judge_checks(events, recording)
-    doubts = tuple(_doubts(recording))
-    verdict, reason = _conclusion(recording, objectives, checks, doubts)
-    for told in _left(recording):
-        # Whatever else there is to say: whoever reads one sentence has to read this.
-        reason += "" if verdict is Verdict.UNKNOWN else f" {_capital(told).rstrip('.')}."
+    checks, cells = judge_checks(events, recording), _measured_cells(events)
+    problems = tuple(doubts(recording, tested=bool(cells)))
+    verdict, reason = conclude(recording, Judged(objectives, checks, cells), problems)
     return Summary(
         verdict=verdict,
         reason=reason,
@@ -97,123 +97,23 @@ def analyse(events: list[Event]) -> Summary:
         windows=recording.windows,
         objectives=objectives,
         checks=checks,
+        cells=cells,
         faults=recording.faults,
         noise=_noise(recording),
         guards=recording.guards,
-        problems=doubts,
+        problems=problems,
     )
 
 
-def _doubts(recording: Recording) -> Iterator[str]:
-    """What keeps a run from being a pass even if all of its objectives held; the gravest first."""
-    yield from _left(recording)
-    for fault in recording.faults:
-        if fault.injected is None:
-            yield f"{_named(fault)} was not injected, so the hypothesis was not tested{_because(fault)}"
-        elif fault.id in recording.failed:
-            yield f"{_named(fault)} was not in force as planned, so the hypothesis was not tested{_because(fault)}"
-        if fault.injected is not None and fault.reverted is None and not fault.left:
-            yield f"{_named(fault)} was injected, and nothing says that it was reverted"
-    if recording.end is None:
-        yield "the run broke off: its history has no end"
-    elif recording.end["status"] != "completed":
-        why = recording.end.get("reason")
-        yield f"the experiment ended as '{recording.end['status']}'" + (f": {why}" if why else "")
-    yield from recording.problems
-    if not recording.faults:
-        yield "no fault was injected, so the hypothesis was not tested"
+def _measured_cells(events: list[Event]) -> tuple[CellResult, ...]:
+    """The cells that the run measured.
 
-
-def _left(recording: Recording) -> Iterator[str]:
-    """The faults that could not be reverted, and what to do about each by hand."""
-    for fault in recording.faults:
-        if fault.left:
-            yield f"{_named(fault)} could not be reverted, and may still be in force: {fault.left}"
-
-
-def _named(fault: FaultInterval) -> str:
-    return f"fault {fault.id} ({fault.fault}" + (f" on '{fault.model}')" if fault.model else ")")
-
-
-def _because(fault: FaultInterval) -> str:
-    return f": {fault.reason}" if fault.reason else ""
-
-
-def _conclusion(
-    recording: Recording,
-    objectives: tuple[ObjectiveResult, ...],
-    checks: tuple[CheckResult, ...],
-    doubts: tuple[str, ...],
-) -> tuple[Verdict, str]:
-    """The verdict on the run, and why, in a sentence a person would say."""
-    # Checks stand beside objectives, and never in their place.
-    judged = worst([worst(result.verdict for result in objectives), *(result.verdict for result in checks)])
-    if judged is Verdict.FAIL:
-        return judged, _said(objectives, checks, Verdict.FAIL)
-    if recording.guards:
-        guard = recording.guards[0]
-        at = guard["at"] - recording.run["at"]
-        return Verdict.FAIL, (
-            f"A guard of '{guard['probe']}' stopped the fault after {quantity(at, 's')} of the run: "
-            f"the error budget burned at {quantity(guard['burn'], '')} times the rate it allows."
-        )
-    held = (
-        f"All {len(objectives)} objectives"
-        + (f" and {_count(len(checks), 'check')}" if checks else "")
-        + " held"
-    )
-    if recording.end is not None and recording.end["deviated"] and judged is Verdict.PASS:
-        return Verdict.FAIL, f"{held}, but Chaos Toolkit's own hypothesis deviated."
-    if doubts:
-        return Verdict.UNKNOWN, f"{_capital(doubts[0]).rstrip('.')}."
-    if judged is Verdict.UNKNOWN:
-        return judged, _said(objectives, checks, Verdict.UNKNOWN)
-    return judged, f"{held} while {_what_ran(recording.faults)}."
-
-
-def _said(objectives: tuple[ObjectiveResult, ...], checks: tuple[CheckResult, ...], verdict: Verdict) -> str:
-    """The first result of that verdict, and how many more there are.
-
-    Checks come first, as they say what went wrong and not only who felt it; then objectives in the fault.
+    :raises RunDirectoryError: if an event of theirs lacks what it needs
     """
-    how = "failed" if verdict is Verdict.FAIL else "could not be told"
-    told = [f"Check {check.name} {how}: {check.reason}." for check in checks if check.verdict is verdict]
-    order = ("fault", "recovery", "baseline")
-    found = sorted((r for r in objectives if r.verdict is verdict), key=lambda r: order.index(r.phase))
-    if not told and not found:
-        return "No probe has objectives, so nothing was judged."
-    more = [_count(len(told) - bool(told), "more check")] if len(told) > 1 else []
-    others = len(found) - (not told)
-    if others > 0:
-        more.append(_count(others, "objective" if told else "more objective"))
-    first = told[0] if told else _objective_said(found[0], how)
-    return first + (f" {' and '.join(more)} {how} too." if more else "")
-
-
-def _objective_said(result: ObjectiveResult, how: str) -> str:
-    when = {"fault": "during the fault", "recovery": "in the recovery", "baseline": "in the baseline"}
-    why = measured(result) if result.verdict is Verdict.FAIL else result.reason
-    return f"{_capital(result.objective)} of '{result.probe}' {how} {when[result.phase]}: {why}."
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _capital(text: str) -> str:
-    """The beginning of a sentence; the name of a quantile, such as p99, stays as it is."""
-    return text if text[1:2].isdigit() else text[:1].upper() + text[1:]
-
-
-def _what_ran(faults: tuple[FaultInterval, ...]) -> str:
-    """Such as ``handler_dos ran for 10.0 s``, or ``link ran 5 times for 15.1 s``."""
-    found: dict[str, list[float]] = {}
-    for fault in faults:
-        found.setdefault(fault.fault, []).append(fault.seconds or 0.0)
-    return " and ".join(
-        f"{name} ran {f'{len(held)} times ' if len(held) > 1 else ''}for {sum(held):.1f} s"
-        for name, held in found.items()
-    )
+    try:
+        return judge_cells(events)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunDirectoryError(f"the history holds a cell that cannot be understood: {error!r}") from None
 
 
 def _noise(recording: Recording) -> tuple[Noise, ...]:

@@ -21,7 +21,9 @@ from chaos.faults.recover import Found, find
 from chaos.faults.recover import recover as revert_ledger
 from chaos.history import read_history
 from chaos.lint import lint_file
+from chaos.matrix.directory import is_matrix, read_matrix
 from chaos.proxy.__main__ import main as serve_proxy
+from chaos.reporting.matrix.write import write_documents, write_page
 from chaos.reporting.write import write_reports
 
 __all__ = ["lint", "proxy", "recover", "report"]
@@ -47,15 +49,21 @@ def lint(context: click.Context, files: tuple[str, ...]) -> None:
 @click.argument("directory", metavar="RUN_DIR", type=click.Path(path_type=Path))
 @click.pass_context
 def report(context: click.Context, directory: Path) -> None:
-    """Judge the history in RUN_DIR again, and write its reports anew."""
+    """Judge the history of a run or a matrix in RUN_DIR again, and write its reports anew."""
     try:
-        events = read_history(directory)
-        summary = analyse(events)
-        paths = write_reports(directory, events, summary)
+        if is_matrix(directory):
+            matrix = read_matrix(directory)
+            said = f"{matrix.verdict.value}. {matrix.reason}"
+            paths = [*write_documents(directory, matrix), write_page(directory, matrix)]
+        else:
+            events = read_history(directory)
+            summary = analyse(events)
+            said = f"{summary.verdict.value}. {summary.reason}"
+            paths = write_reports(directory, events, summary)
     except ChaosError as error:
         click.echo(f"error: {error}", err=True)
         context.exit(1)
-    click.echo(f"verdict: {summary.verdict.value}. {summary.reason}")
+    click.echo(f"verdict: {said}")
     for path in paths:
         click.echo(str(path))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,7 @@ from chaos.errors import ChaosError
 from chaos.journal import RunDirectoryHandler, doubts, make_json_safe
 from chaos.lint import lint_file
 from chaos.session.edge import GRACEFULLY, UNGRACEFULLY, current, open_edge, release
+from chaos.session.measuring import would_measure
 from chaos.session.plan import make_plan
 from chaos.session.preview import PlannedFault, preview
 from chaos.sla.results import Verdict
@@ -60,6 +62,8 @@ def before_experiment_control(
         if dry != "pause":
             logger.warning("Dry run: no fault is injected, nothing is measured, there is no verdict")
             preview(plan, _faults(context, configuration, secrets), logger.info)
+            for asked in _called("measure", context, configuration, secrets):
+                logger.info(would_measure(str(asked.pop("property", "")), asked.pop("apis", ""), asked))
             return
         logger.info(
             f"Run {plan.run_id}: target {redacted(plan.arguments.target)}, seed {plan.seed}, in {plan.directory}"
@@ -109,15 +113,22 @@ def cleanup_control() -> None:
 def _faults(context: Experiment, configuration: Configuration, secrets: Secrets) -> list[PlannedFault]:
     """The faults of an experiment's method, in order, with their variables replaced."""
     found = []
+    for arguments in _called("inject", context, configuration, secrets):
+        name, seconds = str(arguments.pop("fault", "")), float(arguments.pop("seconds", 12.0))
+        found.append(PlannedFault(name, arguments, seconds))
+    return found
+
+
+def _called(
+    action: str, context: Experiment, configuration: Configuration, secrets: Secrets
+) -> Iterator[dict[str, Any]]:
+    """The arguments of each call of an action of ours in the method, with their variables replaced."""
     method = context.get("method", [])
     named = {activity["name"]: activity for activity in method if "name" in activity}
     for activity in method:
         provider = named.get(activity.get("ref"), activity).get("provider", {})
-        if (provider.get("module"), provider.get("func")) == ("chaos.actions", "inject"):
-            arguments = dict(substitute(provider.get("arguments", {}), configuration, secrets))
-            name, seconds = str(arguments.pop("fault", "")), float(arguments.pop("seconds", 12.0))
-            found.append(PlannedFault(name, arguments, seconds))
-    return found
+        if (provider.get("module"), provider.get("func")) == ("chaos.actions", action):
+            yield dict(substitute(provider.get("arguments", {}), configuration, secrets))
 
 
 def _source() -> str:

@@ -11,7 +11,7 @@ Each is shown as one line, never as a traceback; so the message names the place 
 
 from __future__ import annotations
 
-__all__ = ["CapabilityError", "ChaosError", "DocumentError", "RunDirectoryError", "TargetError"]
+__all__ = ["CapabilityError", "ChaosError", "DocumentError", "RunDirectoryError", "TargetError", "single"]
 
 
 class ChaosError(Exception):
@@ -41,3 +41,10 @@ class CapabilityError(TargetError):
 
 class RunDirectoryError(ChaosError):
     """The run directory is missing, unreadable, or was not written by this harness."""
+
+
+def single(error: BaseException) -> BaseException:
+    """The one error inside the groups that task groups wrap it in."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -24,7 +24,15 @@ machine, seconds). The kinds:
 - ``cell``       a measured property (:mod:`chaos.cells`): ``event`` (``begin``, ``end``), ``code, apis``; with begin
   ``seed, settings``, with ``end`` ``outcome`` (``measured``, ``not applicable``, ``broken``) and ``reason``. Within it:
   ``requests`` (``load, rows``), ``noise`` (``cells`` of the null probe), ``call`` (as ``operation``, with the HTTP
-  ``status``), ``environment``, ``footprint``, and ``note`` (``about``, and whatever the property is judged by)
+  ``status``), ``footprint``, ``environment`` (``phase``: ``before`` or ``during``; of a span of ``seconds`` that ends
+  now: ``busy, own, steal`` in processors out of ``cores``, where ``own`` is what target and harness used, and
+  ``running``, tasks at its end; not ``complete`` if the target runs here unseen), and ``note`` (``about``, and
+  whatever the property is judged by)
+- ``matrix``     a run of a matrix begins (:mod:`chaos.matrix`): ``run_id, seed, target, defects, version, wall, cells,
+  settings, replay``; then ``measuring`` (``group, code, apis``) and ``measured`` (``group``, ``cells`` with ``api,
+  code, verdict, reason, seconds``) for each group of cells, whose events are in a directory of their own
+- ``calibrate``  a run of a calibration begins: ``seed, settings, loaded, trials`` (name and number of cells), ``wall``;
+  then ``trial`` (``name, cells``) and ``tried`` (``name, defect``, ``cells`` as name, verdict and reason)
 - ``problem``    ``text``: what makes this run's verdict doubtful
 - ``end``        ``status, deviated, reason``
 

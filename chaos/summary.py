@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from chaos.analysis import FaultInterval, Summary
 from chaos.checks.results import CheckResult
+from chaos.properties.documents import CellEntry, cell_entry
 from chaos.sla.results import Noise, ObjectiveResult, Verdict, Window
 
 __all__ = ["SummaryDocument", "summary_document"]
@@ -116,6 +117,7 @@ class SummaryDocument(_Part):
     phases: tuple[PhaseEntry, ...]
     objectives: tuple[ObjectiveEntry, ...]
     checks: tuple[CheckEntry, ...]
+    cells: tuple[CellEntry, ...] = Field(description="the properties that were measured")
     faults: tuple[FaultEntry, ...]
     noise: tuple[NoiseEntry, ...]
     guards: tuple[GuardEntry, ...]
@@ -139,6 +141,7 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         phases=tuple(_phase(window, summary.start) for window in summary.windows),
         objectives=tuple(_objective(result) for result in summary.objectives),
         checks=tuple(_check(result) for result in summary.checks),
+        cells=tuple(cell_entry(result) for result in summary.cells),
         faults=tuple(_fault(fault, summary.start) for fault in summary.faults),
         noise=tuple(_noise(noise) for noise in summary.noise),
         guards=tuple(_guard(guard, summary.start) for guard in summary.guards),

@@ -19,6 +19,8 @@ from chaos.sla.results import Verdict
 from chaos.summary import summary_document
 from chaos.traffic.histogram import buckets_of, slot_of
 from chaos.traffic.spec import Outcome
+from tests.properties.isolated import events_of
+from tests.properties.isolated import record as isolation
 
 PROBE: dict[str, Any] = {
     "name": "victim",
@@ -368,6 +370,44 @@ def test_every_prefix_of_a_history_is_judged_and_never_passes() -> None:
 
 def test_the_same_history_yields_the_same_summary() -> None:
     assert told(slow=2.5) == told(slow=2.5)
+
+
+def test_a_measured_property_that_holds_earns_a_pass_without_a_fault() -> None:
+    summary = told(drop=("fault",), extra=events_of(isolation()))
+
+    assert summary.verdict is Verdict.PASS, summary.reason
+    assert summary.reason == "All 8 objectives and 1 cell held while isolation was measured."
+    assert summary.problems == ()
+
+
+def test_a_measured_property_that_does_not_hold_fails_the_run() -> None:
+    summary = told(extra=events_of(isolation(slow={"crash": 30.0})))
+
+    assert summary.verdict is Verdict.FAIL
+    assert summary.reason.startswith(
+        "Isolation of custom model handlers failed: under crash, the victim's p90 latency was"
+    )
+    document = summary_document(summary)
+    jsonschema.validate(document, published()["summary"])
+    (cell,) = document["cells"]
+    assert (cell["api"], cell["code"], cell["verdict"]) == ("handlers", "C", "fail")
+    assert cell["estimate"] > 20 > cell["limit"]
+
+
+def test_a_property_that_asks_for_what_the_target_lacks_makes_the_run_unknown() -> None:
+    summary = told(extra=events_of(isolation(), "not applicable", "target x: makes no batches"))
+
+    assert summary.verdict is Verdict.UNKNOWN
+    assert (
+        summary.reason == "Isolation of custom model handlers could not be told: target x: makes no batches."
+    )
+    assert summary_document(summary)["cells"][0]["verdict"] == "not_applicable"
+
+
+def test_a_cell_that_broke_off_is_no_pass() -> None:
+    events = events_of(isolation())[:-1]
+
+    assert told(drop=("fault",), extra=events).verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def test_help_lists_our_commands_and_none_is_broken(chaos: ChaosCommand) -> None
     output = chaos("--help").output
 
     assert "lint" in output
-    assert all(name in output for name in ("report", "recover", "proxy"))
+    assert all(name in output for name in ("report", "recover", "proxy", "matrix", "calibrate"))
     assert "†" not in output
 
 

@@ -235,6 +235,40 @@ def test_each_mistake_is_found_where_it_is(
     assert all(f.severity == "error" for f in found)
 
 
+def measuring(**arguments: Any) -> Document:
+    """An activity that measures a property."""
+    return python("measure", "chaos.actions", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"property": "isolatoin"}, "there is no property 'isolatoin' (did you mean 'isolation'?)"),
+        ({"property": "C", "apis": "scale"}, "there is no cell 'scale:C'"),
+        ({"property": "C", "apis": ["inference", "helth"]}, "there is no cell 'helth:C'"),
+        ({"property": "isolation", "secs": 2}, "property C has no setting 'secs'"),
+        ({"property": "isolation", "rate": "fast"}, "'fast' is no finite number"),
+        ({"apis": "inference"}, "missing a required argument: 'property'"),
+    ],
+)
+def test_a_measurement_that_cannot_be_is_found(arguments: dict[str, Any], words: str, folder: Path) -> None:
+    found = linted(folder, changed("method/3", measuring(**arguments)))
+
+    assert len(found) == 1, found
+    assert found[0].place == "method.3.provider.arguments"
+    assert words in str(found[0])
+
+
+def test_a_measurement_in_order_has_no_findings(folder: Path) -> None:
+    for arguments in (
+        {"property": "isolation"},
+        {"property": "C", "apis": "inference, handlers", "rate": "${rate}", "seconds": ""},
+        {"property": "${later}", "apis": "${later}", "anything": 1},
+        {"property": "linear_scaling", "apis": ["scale"], "rounds": "${later}"},
+    ):
+        assert linted(folder, changed("method/3", measuring(**arguments))) == []
+
+
 def test_what_only_a_run_can_know_is_left_to_it(folder: Path) -> None:
     assert linted(folder, changed(f"{ARGUMENTS}/seed", "${later}")) == []
     assert linted(folder, changed("method/0/provider/arguments/mode", "${later}")) == []

@@ -23,7 +23,7 @@ def shipped(path: str) -> Any:
     return json.loads((ROOT / path).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["experiment", "probe", "summary"])
+@pytest.mark.parametrize("name", ["experiment", "matrix", "probe", "summary"])
 def test_the_files_are_what_the_models_generate(name: str) -> None:
     text = (FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")
 

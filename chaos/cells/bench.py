@@ -15,7 +15,7 @@ import anyio
 from chaos.cells.load import Loading, Plan, loading
 from chaos.errors import TargetError
 from chaos.properties.record import Requests
-from chaos.targets.base import Register, Target, need
+from chaos.targets.base import Register, RegisterBatched, Target, need
 from chaos.targets.context import UnansweredError
 from chaos.targets.http import RefusedError
 from chaos.targets.looking import Look, look_at
@@ -65,6 +65,7 @@ class Bench:
     """The workplace of one cell.
 
     :param emit: writes an event: kind, ``at`` (default: now), values
+    :param tag: stands in the names of all its models; whoever has to clean up after a killed run knows them by it
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Bench:
         seed: int,
         settings: Mapping[str, float],
         emit: Callable[..., Any],
+        tag: str = "",
     ) -> None:
         self.target = target
         self.apis, self.code, self.seed = tuple(apis), code, seed
         self.settings = settings
         self.random = random.Random(f"{seed}/{code}/{','.join(apis)}")
         self.emit = emit
+        self._tag = tag
         self._names = 0
 
     def note(self, about: str, at: float | None = None, **values: object) -> None:
@@ -90,7 +93,7 @@ class Bench:
     def model(self, label: str = "model") -> str:
         """A model name that nobody else has."""
         self._names += 1
-        return f"{label}-{self.code.lower()}{self._names}-{secrets.token_hex(3)}"
+        return f"{label}-{self.code.lower()}{self._names}-{self._tag}{secrets.token_hex(3)}"
 
     async def call(
         self, operation: str, model: str, awaitable: Awaitable[object], **values: object
@@ -142,9 +145,28 @@ class Bench:
         """
         model = self.model(label)
         register = need(self.target, Register)
-        try:
+        async with self._gone_after(model):
             await register.register(model, package, workers)
             yield model
+
+    @asynccontextmanager
+    async def batched(self, package: str, workers: int, size: int, delay: float) -> AsyncIterator[str]:
+        """A model that is served in batches, up to ``size`` requests in ``delay`` seconds, while the block runs.
+
+        :raises CapabilityError: if the target makes no batches
+        :raises TargetError: if it does not take this one
+        """
+        model = self.model("batched")
+        register = need(self.target, RegisterBatched)
+        async with self._gone_after(model):
+            await register.register_batched(model, package, workers, size, delay)
+            yield model
+
+    @asynccontextmanager
+    async def _gone_after(self, model: str) -> AsyncIterator[None]:
+        register = need(self.target, Register)
+        try:
+            yield
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(CLEAN_SECONDS):
                 await register.unregister(model)

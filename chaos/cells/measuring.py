@@ -5,15 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import anyio
-
 from chaos.cells.bench import Bench, Procedure
-from chaos.errors import CapabilityError, ChaosError
+from chaos.cells.concurrency import ConcurrencyProcedure
+from chaos.cells.determinism import DETERMINISM
+from chaos.cells.drift import DRIFT
+from chaos.cells.environment import watching
+from chaos.cells.grace import GraceProcedure
+from chaos.cells.idempotence import IdempotenceProcedure
+from chaos.cells.isolation import IsolationProcedure
+from chaos.cells.linear import LINEAR
+from chaos.cells.preservation import PreservationProcedure
+from chaos.cells.release import RELEASE
+from chaos.cells.rollback import RollbackProcedure
+from chaos.errors import CapabilityError, ChaosError, single
 from chaos.targets.base import Target
 
 __all__ = ["PROCEDURES", "measure", "settings_of"]
 
-PROCEDURES: dict[str, Procedure] = {}
+PROCEDURES: dict[str, Procedure] = {
+    "E": ConcurrencyProcedure(),
+    "A": DETERMINISM,
+    "B": DRIFT,
+    "C": IsolationProcedure(),
+    "F": PreservationProcedure(),
+    "D": LINEAR,
+    "G": RELEASE,
+    "H": GraceProcedure(),
+    "I": RollbackProcedure(),
+    "J": IdempotenceProcedure(),
+}
 """By the property's code."""
 
 
@@ -35,8 +55,9 @@ async def measure(
     seed: int,
     emit: Callable[..., Any],
     given: Mapping[str, float] | None = None,
+    tag: str = "",
 ) -> None:
-    """Measure a property on APIs: together if its procedure can, else each by itself.
+    """Measure a property on APIs: together if its procedure can, else each by itself. ``tag``: see :class:`Bench`.
 
     Emits ``cell`` events: ``begin`` (``code, apis, seed, settings``) and ``end`` (``outcome, reason``).
     """
@@ -46,15 +67,19 @@ async def measure(
         emit("cell", event="begin", code=code, apis=list(group), seed=seed, settings=settings)
         outcome, reason = "broken", "its measurement was cut short"
         try:
-            await procedure.measure(Bench(target, group, code, seed, settings, emit), group)
+            async with watching(target, emit):
+                await procedure.measure(Bench(target, group, code, seed, settings, emit, tag), group)
             outcome, reason = "measured", ""
-        except CapabilityError as error:
-            outcome, reason = "not applicable", str(error)
-        except ChaosError as error:
-            reason = str(error)
         except Exception as error:
-            if isinstance(error, anyio.get_cancelled_exc_class()):
-                raise
-            reason = f"its measurement crashed: {error!r} (please report this)"
+            outcome, reason = _gone_wrong(single(error))
         finally:
             emit("cell", event="end", code=code, apis=list(group), outcome=outcome, reason=reason)
+
+
+def _gone_wrong(error: BaseException) -> tuple[str, str]:
+    """The outcome and the reason of a measurement that ended with an error."""
+    if isinstance(error, CapabilityError):
+        return "not applicable", str(error)
+    if isinstance(error, ChaosError):
+        return "broken", str(error)
+    return "broken", f"its measurement crashed: {error!r} (please report this)"

@@ -112,10 +112,13 @@ def gather(events: Iterable[Event], recording: Recording) -> Evidence:
     notes: list[Event] = []
     errors: tuple[Mapping[str, Any], ...] | None = None
     executions: Mapping[str, Any] | None = None
+    measuring = False
     try:
         for event in events:
             match event["kind"]:
-                case "state":
+                case "cell":
+                    measuring = event["event"] == "begin"
+                case "state" if not measuring:  # what a cell looks at is its own
                     states.append(_state(event))
                 case "evidence":
                     notes.append({**event, "about": str(event["about"]), "lease": str(event["lease"])})

@@ -14,7 +14,7 @@ from typing import IO, NoReturn
 from chaos.embedded.defects import parse_defects
 from chaos.embedded.link_options import parse_links
 from chaos.embedded.residue import TOKEN, Residue, clear_orphans
-from chaos.embedded.settings import MEMORY, PORTS, PlatformSettings
+from chaos.embedded.settings import MEMORY, NODE_MEMORY, PORTS, PlatformSettings
 from chaos.embedded.supervisor import listen, supervise
 from chaos.errors import ChaosError
 from chaos.marks import PLATFORM
@@ -44,6 +44,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--memory", type=int, default=MEMORY, metavar="MIB", help="what a replica may take over its base"
+    )
+    parser.add_argument(
+        "--node-memory",
+        type=int,
+        default=min(NODE_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20),
+        metavar="MIB",
+        help="what all replicas together may take",
     )
     parser.add_argument(
         "--no-cgroup",
@@ -82,6 +89,11 @@ def _check(options: argparse.Namespace) -> None:
         raise ChaosError(
             f"--memory {options.memory}: a replica needs at least {MEMORY_LEAST} MiB (give more)"
         )
+    if options.memory > options.node_memory:
+        raise ChaosError(
+            f"--memory {options.memory}: one replica may not take more than all together, {options.node_memory} MiB "
+            "(give less, or more with --node-memory)"
+        )
     parse_defects(options.defect)
     parse_links(options.link_proxy, options.links)
 
@@ -100,6 +112,7 @@ def _start(arguments: list[str], token: str) -> None:
             descriptors={name: listener.fileno() for name, listener in sockets.items()},
             state=residue.state,
             memory=options.memory << 20,
+            node_memory=options.node_memory << 20,
             cgroup=cgroup,
             defects=tuple(options.defect),
             models=tuple(str(path) for path in options.models),

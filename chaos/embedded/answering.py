@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from chaos.handlers.package import Handler, load_package
 __all__ = ["Answering"]
 
 Answer = tuple[int, bytes | Iterator[bytes], str]
+Request = tuple[dict[str, Any], bytes]
 
 
 class Answering:
@@ -38,41 +39,97 @@ class Answering:
             self._handlers[package] = load_package(Path(package), self._model)
         return self._handlers[package]
 
-    def answer(self, request: dict[str, Any], body: bytes) -> Answer:
-        """Status, body and content type. A body in pieces has its first one ready, so an error before it has a status.
+    def answers(self, requests: Sequence[Request]) -> list[Answer]:
+        """Status, body and content type for each request: for one, or for a batch that the handler is given at once.
 
+        A body in pieces has its first one ready, so an error before it has a status; in a batch bodies are whole.
         Out of memory is status 507, and nothing else is.
         """
-        protocol = Protocol(request["protocol"])
+        if len(requests) == 1:
+            return [self._answer(*requests[0])]
+        try:
+            return self._batch(requests)
+        except Exception as error:  # the handler's, so it is everybody's
+            return [_refusal(request, error) for request, _ in requests]
 
-        def refuse(status: int, kind: str, message: str) -> Answer:
-            return status, error_body(protocol, status, kind, message), JSON
-
-        oip = protocol is Protocol.OIP
+    def _answer(self, request: dict[str, Any], body: bytes) -> Answer:
         try:
             handler = self.handler(request["package"])
-            if oip:
-                tensors = parse_request(body)
-                answer, _ = self._invoke(handler, handler_body(tensors), JSON, JSON)
-                whole = answer if isinstance(answer, bytes) else b"".join(answer)  # a tensor has no pieces
-                return 200, encode_answer(tensors, whole, request["model"], request["version"]), JSON
-            answer, kind = self._invoke(handler, body, request["content_type"], request["accept"])
+            asked = _Asked(request, body)
+            self._note(asked.body)
+            answer, kind = handler.invoke(asked.body, asked.content_type, asked.accept)
             if not isinstance(answer, bytes):
-                answer = itertools.chain((next(answer, b""),), answer)
-        except TensorError as error:
-            return refuse(error.status, "", str(error))
-        except HandlerInputError as error:
-            return refuse(400, "BadRequestException", str(error))
-        except MemoryError:
-            return refuse(507, "InternalServerException", "Out of resources")
+                # a tensor has no pieces
+                answer = b"".join(answer) if asked.tensors else itertools.chain((next(answer, b""),), answer)
+            return asked.answered(answer, kind)
         except Exception as error:
-            message = f"{type(error).__name__}: {error}" if oip else "Prediction failed"
-            return refuse(500 if oip else 503, "InternalServerException", message)
-        return 200, answer, kind
+            return _refusal(request, error)
 
-    def _invoke(
-        self, handler: Handler, body: bytes, content_type: str, accept: str
-    ) -> tuple[bytes | Iterator[bytes], str]:
+    def _batch(self, requests: Sequence[Request]) -> list[Answer]:
+        handler = self.handler(requests[0][0]["package"])
+        answers: list[Answer | None] = []
+        asked: list[_Asked] = []
+        for request, body in requests:
+            try:
+                asked.append(_Asked(request, body))
+                answers.append(None)
+            except TensorError as error:
+                answers.append(_refusal(request, error))
+        for each in asked:
+            self._note(each.body)
+        results = handler.invoke_batch([(each.body, each.content_type, each.accept) for each in asked])
+        given = iter([_given(each, result) for each, result in zip(asked, results, strict=True)])
+        return [next(given) if answer is None else answer for answer in answers]
+
+    def _note(self, body: bytes) -> None:
         if self._executions is not None:
             self._executions.note(body)
-        return handler.invoke(body, content_type, accept)
+
+
+class _Asked:
+    """A request as its handler gets it.
+
+    :raises TensorError: if it is not one of its protocol
+    """
+
+    __slots__ = ("accept", "body", "content_type", "request", "tensors")
+
+    def __init__(self, request: dict[str, Any], body: bytes) -> None:
+        self.request = request
+        self.tensors: dict[str, Any] = {}
+        if request["protocol"] == Protocol.OIP:
+            self.tensors = parse_request(body)
+            self.body, self.content_type, self.accept = handler_body(self.tensors), JSON, JSON
+        else:
+            self.body, self.content_type, self.accept = body, request["content_type"], request["accept"]
+
+    def answered(self, answer: bytes | Iterator[bytes], kind: str) -> Answer:
+        """The handler's answer in the protocol's form."""
+        if self.tensors and isinstance(answer, bytes):
+            model, version = self.request["model"], self.request["version"]
+            return 200, encode_answer(self.tensors, answer, model, version), JSON
+        return 200, answer, kind
+
+
+def _given(asked: _Asked, result: tuple[bytes, str] | Exception) -> Answer:
+    try:
+        if isinstance(result, Exception):
+            return _refusal(asked.request, result)
+        return asked.answered(*result)
+    except TensorError as error:
+        return _refusal(asked.request, error)
+
+
+def _refusal(request: dict[str, Any], error: Exception) -> Answer:
+    protocol = Protocol(request["protocol"])
+    oip = protocol is Protocol.OIP
+    if isinstance(error, TensorError):
+        status, kind, message = error.status, "", str(error)
+    elif isinstance(error, HandlerInputError):
+        status, kind, message = 400, "BadRequestException", str(error)
+    elif isinstance(error, MemoryError):
+        status, kind, message = 507, "InternalServerException", "Out of resources"
+    else:
+        message = f"{type(error).__name__}: {error}" if oip else "Prediction failed"
+        status, kind = 500 if oip else 503, "InternalServerException"
+    return status, error_body(protocol, status, kind, message), JSON

@@ -18,9 +18,10 @@ from typing import Any
 import uvloop
 
 from chaos.embedded.control_link import ControlLink
-from chaos.embedded.defects import parse_defects
+from chaos.embedded.defects import Defect, parse_defects
 from chaos.embedded.front import Front
-from chaos.embedded.http import Connection
+from chaos.embedded.http import Connection, ParkedConnection
+from chaos.embedded.lateness import standing_still
 from chaos.embedded.proxy import Proxy
 from chaos.embedded.replica import BODY_LIMIT
 from chaos.lifeline import die_with_parent, watch_pipe
@@ -39,14 +40,18 @@ async def serve(settings: dict[str, Any]) -> None:
     connections: set[Connection] = set()
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        proxy = Proxy(settings["token"], parse_defects(settings["defects"]), tasks)
+        defects = parse_defects(settings["defects"])
+        proxy = Proxy(settings["token"], defects, tasks)
         link, token = settings["link"], settings["token"]
         proxy.control = ControlLink(
             link, token, proxy.apply, proxy.metrics.answered, proxy.queues, stopping.set
         )
-        front = Front(proxy, tasks)
+        front = Front(proxy, tasks, defects)
+        kind = ParkedConnection if Defect.CONNECTIONS_BEYOND_WAIT in defects else Connection
         tasks.create_task(proxy.control.keep())
         tasks.create_task(proxy.links.beat())
+        if Defect.PROXY_PAUSES in defects:
+            tasks.create_task(standing_still())
         await proxy.synchronised.wait()  # connections queue: until there is a table no model would be known
         servers = []
         for descriptor, handle in (
@@ -56,7 +61,7 @@ async def serve(settings: dict[str, Any]) -> None:
             listener = socket.socket(fileno=descriptor)
             listener.setblocking(False)
             server = await loop.create_server(
-                lambda handle=handle: Connection(handle, BODY_LIMIT, connections),  # type: ignore[misc]
+                lambda handle=handle: kind(handle, BODY_LIMIT, connections),  # type: ignore[misc]
                 sock=listener,
                 backlog=BACKLOG,
             )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from typing import Protocol as Interface
 
 from chaos.embedded.answers import Protocol, error_body
 from chaos.embedded.exchange import Exchange
 from chaos.embedded.metrics import Metrics
+from chaos.embedded.routes import ModelRoute
 
 __all__ = ["Call", "CallOwner"]
 
@@ -61,6 +63,18 @@ class Call:
         self.timer: asyncio.TimerHandle | None = None
         exchange.on_gone = self._gone
         exchange.on_flow = self._flow
+
+    def header(self, route: ModelRoute) -> dict[str, Any]:
+        """What a replica is told of the request beside its body."""
+        headers = self.exchange.headers
+        return {
+            "protocol": self.protocol,
+            "model": route.name,
+            "version": "1" if self.protocol is Protocol.OIP else route.version,
+            "package": route.package,
+            "content_type": headers.get("content-type", ""),
+            "accept": headers.get("accept", ""),
+        }
 
     def refuse(self, status: int, kind: str, message: str) -> None:
         """Answer with an error; in the middle of an answer, cut it instead."""

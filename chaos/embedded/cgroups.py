@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ __all__ = [
     "join",
     "make_replica",
     "make_tree",
+    "memory_group",
     "oom_kills",
     "remove_tree",
 ]
@@ -35,11 +37,28 @@ _V1, _V2 = "memory.limit_in_bytes", "memory.max"
 
 def find_base(proc: Path = Path("/proc/self")) -> Path | None:
     """The memory cgroup below which this process may make others; ``None`` where there is none."""
+    for kind, mount, here in _groups(proc):
+        candidates = [here]
+        if kind == "cgroup2":
+            candidates = [path for path in (here, *here.parents) if path.is_relative_to(mount)]
+        for path in candidates:
+            if _gives_memory(path):
+                return path
+    return None
+
+
+def memory_group(proc: Path) -> Path | None:
+    """The cgroup that counts the memory of a process, by its directory in ``/proc``; ``None`` where there is none."""
+    return next((here for _, _, here in _groups(proc)), None)
+
+
+def _groups(proc: Path) -> Iterator[tuple[str, Path, Path]]:
+    """The groups of a process that may count its memory: version (file system), mount point, its own place there."""
     try:
         groups = [line.split(":", 2) for line in (proc / "cgroup").read_text().splitlines()]
         mounts = [line.split() for line in (proc / "mountinfo").read_text().splitlines()]
     except OSError:
-        return None  # not Linux
+        return  # not Linux, or gone
     for _, controllers, own in groups:
         kind = "cgroup" if "memory" in controllers.split(",") else "cgroup2" if not controllers else ""
         for fields in mounts if kind else ():
@@ -47,15 +66,7 @@ def find_base(proc: Path = Path("/proc/self")) -> Path | None:
             if rest[0] != kind or (kind == "cgroup" and "memory" not in rest[2].split(",")):
                 continue
             mount = Path(_unescaped(fields[4]))
-            here = mount / os.path.relpath(own, fields[3]) if own.startswith(fields[3]) else mount
-            if kind == "cgroup":
-                candidates = [here]
-            else:
-                candidates = [path for path in (here, *here.parents) if path.is_relative_to(mount)]
-            for path in candidates:
-                if _gives_memory(path):
-                    return path
-    return None
+            yield kind, mount, mount / os.path.relpath(own, fields[3]) if own.startswith(fields[3]) else mount
 
 
 def _unescaped(path: str) -> str:

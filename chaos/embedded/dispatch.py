@@ -3,11 +3,16 @@
 Requests wait in *lanes*, first in, first out; free replicas stand in *pools*. A correct platform has a lane
 and a pool for each model, so no model ever waits for another; the two isolation defects only change which
 lane or which pool a model is given.
+
+A model may be served in batches, as TorchServe does it: from when a replica is free for the first request that waits,
+more are waited for, for as long as the model's delay and up to the model's batch size; then they go together. One
+batch of a model is gathered at a time, however many of its replicas are free.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -41,8 +46,11 @@ class _Model:
     workers: int
     limit: int
     closed: bool = False
+    batch: int = 1
+    delay: float = 0.0
     queued: int = 0
     in_flight: int = 0
+    due: float | None = None
 
 
 @dataclass(slots=True)
@@ -50,7 +58,7 @@ class _Replica(Generic[T]):
     model: str
     draining: bool = False
     connected: bool = False
-    ticket: T | None = None
+    tickets: list[T] = field(default_factory=list)
     owner: _Model | None = None
 
 
@@ -65,6 +73,13 @@ class Dispatcher(Generic[T]):
     def __init__(self, defects: frozenset[Defect] = frozenset()) -> None:
         self._shared_queue = Defect.SHARED_QUEUE in defects
         self._shared_pool = Defect.SHARED_WORKER_POOL in defects
+        self._alone = Defect.BATCH_OF_ONE in defects
+        self._full_only = Defect.BATCH_WAITS_FULL in defects
+        self._one_short = Defect.LAST_WORKER_IDLE in defects
+        self._newest_first = Defect.NEWEST_FIRST in defects
+        self._mixed = Defect.BATCH_MIXES_MODELS in defects
+        self.batching = False
+        """Whether any model is served in batches, so that :meth:`due` is of interest."""
         self._models: dict[str, _Model] = {}
         self._replicas: dict[int, _Replica[T]] = {}
         self._lanes: dict[str, _Lane[T]] = {}
@@ -77,10 +92,25 @@ class Dispatcher(Generic[T]):
     def _pool(self, model: str) -> deque[int]:
         return self._free.setdefault("" if self._shared_pool else model, deque())
 
-    def set_model(self, name: str, *, workers: int, limit: int, closed: bool = False) -> None:
-        """Know a model: how many workers it is meant to have, how many requests may wait, whether it takes more."""
+    def set_model(
+        self,
+        name: str,
+        *,
+        workers: int,
+        limit: int,
+        closed: bool = False,
+        batch: int = 1,
+        delay: float = 0.0,
+    ) -> None:
+        """Know a model: how many workers it is meant to have, how many requests may wait, whether it takes more.
+
+        :param batch: how many requests a replica is given at once, at the most
+        :param delay: how long a replica that is free waits for them to be so many, in seconds
+        """
         model = self._models.setdefault(name, _Model(workers, limit))
         model.workers, model.limit, model.closed = workers, limit, closed
+        model.batch, model.delay = 1 if self._alone else batch, delay
+        self.batching = self.batching or model.batch > 1
 
     def remove_model(self, name: str) -> list[T]:
         """Forget a model; the requests that still waited are given back, oldest first."""
@@ -88,6 +118,7 @@ class Dispatcher(Generic[T]):
         dropped = [ticket for _, ticket in lane.waiting if ticket.model == name]
         lane.waiting = deque(entry for entry in lane.waiting if entry[1].model != name)
         self._models.pop(name, None)
+        self.batching = any(model.batch > 1 for model in self._models.values())
         return dropped
 
     def add_replica(self, replica: int, model: str) -> None:
@@ -98,11 +129,14 @@ class Dispatcher(Generic[T]):
         """A replica's link stands and it is idle."""
         slot = self._replicas[replica]
         slot.connected = True
-        if slot.ticket is None and not slot.draining and replica not in self._pool(slot.model):
+        model = self._models.get(slot.model)
+        if self._one_short and model is not None and 1 < model.workers <= self.available(slot.model):
+            return
+        if not slot.tickets and not slot.draining and replica not in self._pool(slot.model):
             self._pool(slot.model).append(replica)
 
-    def disconnected(self, replica: int) -> T | None:
-        """A replica's link is gone; the request that was with it, if any, is given back and never sent again."""
+    def disconnected(self, replica: int) -> list[T]:
+        """A replica's link is gone; the requests that were with it, if any, are given back and never sent again."""
         slot = self._replicas[replica]
         slot.connected = False
         return self._take_back(replica, slot)
@@ -116,19 +150,19 @@ class Dispatcher(Generic[T]):
     def drained(self, replica: int) -> bool:
         """Whether a replica was told to drain and has no request."""
         slot = self._replicas[replica]
-        return slot.draining and slot.ticket is None
+        return slot.draining and not slot.tickets
 
-    def remove_replica(self, replica: int) -> T | None:
-        """Forget a replica; the request that was with it, if any, is given back."""
+    def remove_replica(self, replica: int) -> list[T]:
+        """Forget a replica; the requests that were with it, if any, are given back."""
         slot = self._replicas.get(replica)
         if slot is None:
-            return None
-        ticket = self._take_back(replica, slot)
+            return []
+        tickets = self._take_back(replica, slot)
         del self._replicas[replica]
-        return ticket
+        return tickets
 
     def submit(self, ticket: T) -> None:
-        """Put a request in its queue.
+        """Put a request in its queue. A batch that a free replica waits to have filled is not bound by its limit.
 
         :raises Refused: if its model is unknown, has no workers, or the queue is full
         """
@@ -139,10 +173,18 @@ class Dispatcher(Generic[T]):
         if workers == 0:
             raise Refused("busy")
         lane = self._lane(ticket.model)
-        if len(lane.waiting) >= model.limit:
+        if len(lane.waiting) >= model.limit and not (model.due is not None and self._pool(ticket.model)):
             raise Refused("busy")
-        lane.waiting.append((next(self._arrivals), ticket))
+        entry = (next(self._arrivals), ticket)
+        if self._newest_first:
+            lane.waiting.appendleft(entry)
+        else:
+            lane.waiting.append(entry)
         model.queued += 1
+
+    def waiting(self, model: str) -> list[T]:
+        """The requests of a model that wait, oldest first."""
+        return [ticket for _, ticket in self._lane(model).waiting if ticket.model == model]
 
     def withdraw(self, ticket: T) -> bool:
         """Take a waiting request out of its queue. False if it waits no more."""
@@ -150,33 +192,68 @@ class Dispatcher(Generic[T]):
         for index, (_, other) in enumerate(waiting):
             if other is ticket:
                 del waiting[index]
-                self._models[ticket.model].queued -= 1
+                model = self._models[ticket.model]
+                model.queued -= 1
+                if model.queued == 0:
+                    model.due = None
                 return True
         return False
 
-    def next(self) -> tuple[T, int] | None:
-        """The oldest request at the head of a lane for which a replica is free, with that replica."""
+    def next(self, now: float = 0.0) -> tuple[list[T], int] | None:
+        """The oldest requests at the head of a lane for which a replica is free, with that replica: one, or a batch.
+
+        :param now: the time on any clock, in seconds; only batches need it
+        """
         best: tuple[int, T] | None = None
         lane: _Lane[T] | None = None
         for candidate in self._lanes.values():
             if candidate.waiting:
                 head = candidate.waiting[0]
                 if (best is None or head[0] < best[0]) and self._pool(head[1].model):
-                    best, lane = head, candidate
+                    model = self._models[head[1].model]
+                    if model.batch == 1 or self._complete(model, now):
+                        best, lane = head, candidate
         if best is None or lane is None:
             return None
-        lane.waiting.popleft()
-        ticket = best[1]
-        replica = self._pool(ticket.model).popleft()
-        model = self._models[ticket.model]
+        name = best[1].model
+        model = self._models[name]
+        tickets = [lane.waiting.popleft()[1]] if model.batch == 1 else _take(lane, name, model.batch)
+        model.queued -= len(tickets)
+        if self._mixed:
+            self._fill_up(tickets, model.batch)
+        replica = self._pool(name).popleft()
         slot = self._replicas[replica]
-        slot.ticket, slot.owner = ticket, model
-        model.queued -= 1
-        model.in_flight += 1
-        return ticket, replica
+        slot.tickets, slot.owner = tickets, model
+        model.in_flight += len(tickets)
+        model.due = None
+        return tickets, replica
+
+    def _fill_up(self, tickets: list[T], most: int) -> None:
+        """The defect ``batch_mixes_models``: what room there is in a batch is for whoever waits."""
+        for lane in self._lanes.values():
+            while lane.waiting and len(tickets) < most:
+                ticket = lane.waiting.popleft()[1]
+                self._models[ticket.model].queued -= 1
+                tickets.append(ticket)
+
+    def due(self) -> float | None:
+        """When :meth:`next` will give a batch that is being gathered, though it be not full; None if there is none."""
+        times = [
+            model.due
+            for name, model in self._models.items()
+            if model.due is not None and model.queued and self._pool(name)
+        ]
+        return min(times, default=None)
+
+    def _complete(self, model: _Model, now: float) -> bool:
+        """Whether what waits for a model with a free replica is to wait for more no longer."""
+        if model.due is None:
+            model.due = math.inf if self._full_only else now + model.delay
+        # where no more can come, nothing is waited for
+        return model.queued >= model.batch or now >= model.due or model.closed or model.workers == 0
 
     def release(self, replica: int) -> bool:
-        """A replica has finished its request. True if it was draining, so that it may go now."""
+        """A replica has finished its requests. True if it was draining, so that it may go now."""
         slot = self._replicas[replica]
         self._take_back(replica, slot)
         if slot.connected and not slot.draining:
@@ -199,15 +276,33 @@ class Dispatcher(Generic[T]):
             slot.connected and not slot.draining and slot.model == model for slot in self._replicas.values()
         )
 
-    def _take_back(self, replica: int, slot: _Replica[T]) -> T | None:
+    def idle(self, model: str) -> int:
+        """How many replicas of a model wait for a request."""
+        return len(self._pool(model))
+
+    def _take_back(self, replica: int, slot: _Replica[T]) -> list[T]:
         self._withhold(replica, slot)
-        ticket, slot.ticket = slot.ticket, None
+        tickets, slot.tickets = slot.tickets, []
         if slot.owner is not None:  # not looked up by name: that may be another registration by now
-            slot.owner.in_flight -= 1
+            slot.owner.in_flight -= len(tickets)
             slot.owner = None
-        return ticket
+        return tickets
 
     def _withhold(self, replica: int, slot: _Replica[T]) -> None:
         pool = self._pool(slot.model)
         if replica in pool:
             pool.remove(replica)
+
+
+def _take(lane: _Lane[T], model: str, most: int) -> list[T]:
+    """Take the oldest requests of a model out of a lane; those of others, with a shared queue, keep their places."""
+    taken: list[T] = []
+    others: list[tuple[int, T]] = []
+    while lane.waiting and len(taken) < most:
+        entry = lane.waiting.popleft()
+        if entry[1].model == model:
+            taken.append(entry[1])
+        else:
+            others.append(entry)
+    lane.waiting.extendleft(reversed(others))
+    return taken

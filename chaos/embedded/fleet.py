@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import signal
 import time
 from collections import deque
@@ -14,7 +15,7 @@ from chaos.embedded.defects import Defect
 from chaos.embedded.error_history import ErrorEntry, ErrorHistory, ErrorType
 from chaos.embedded.forks import Child, Death, Forks, SpawnFailed
 from chaos.embedded.hub import ProxyHub
-from chaos.embedded.models import Model
+from chaos.embedded.models import Model, Standing
 from chaos.embedded.routes import RouteTable
 from chaos.embedded.workers import RETRYING, Worker
 
@@ -25,6 +26,8 @@ DRAIN_SECONDS = 30.0
 """How long the requests of a model that leaves may take to finish."""
 
 DEATHS_KEPT = 64
+POLLING_SECONDS = 0.01
+"""How long a defective fleet waits, at first, before it looks whether another worker is as far."""
 
 
 class Fleet:
@@ -67,7 +70,7 @@ class Fleet:
 
     def change(self, model: Model, number: int) -> None:
         """Start so many workers more, or retire as many if it is negative; what is meant to be stays as it is."""
-        for _ in range(number):
+        for place in range(number):
             worker = Worker(
                 next(self._worker_ids),
                 model.name,
@@ -75,21 +78,31 @@ class Fleet:
                 self._forks,
                 self.hub,
                 self,
-                replaces_killed=Defect.KILLED_NEVER_REPLACED not in self._defects,
+                self._defects,
             )
             model.workers.append(worker)
-            self._tasks.create_task(self._live(model, worker))
+            if Defect.LOG_KEPT_OPEN in self._defects:
+                os.open(os.devnull, os.O_WRONLY)
+            self._tasks.create_task(self._live(model, worker, self._turn(place)))
         # those that do not serve go first, then the youngest
         surplus = sorted(model.workers, key=lambda worker: (worker.ready, -worker.id))
-        for worker in surplus[: max(0, -number)]:
+        drain = 0.0 if Defect.SCALE_DOWN_KILLS in self._defects else DRAIN_SECONDS
+        for place, worker in enumerate(surplus[: max(0, -number)]):
+            self._retire(model, worker, drain, place)
+        self.changed()
+
+    def restore(self, model: Model, before: Standing) -> None:
+        """Set again what was meant before more workers were started, and let these go. Takes effect as one."""
+        model.min_workers, model.max_workers, model.desired = before.minimum, before.maximum, before.desired
+        for worker in [worker for worker in model.workers if worker not in before.workers]:
             self._retire(model, worker, DRAIN_SECONDS)
         self.changed()
 
     def abandon(self, model: Model) -> None:
         """Let all of a model's workers go, without waiting for anything."""
         model.leaving, model.desired = True, 0
-        for worker in list(model.workers):
-            self._retire(model, worker, 0.0)
+        for place, worker in enumerate(list(model.workers)):
+            self._retire(model, worker, 0.0, place)
 
     async def ready(self, model: Model, seconds: float) -> bool:
         """Whether all workers serve, and no others are left; waits for it, but not for those that keep failing."""
@@ -124,11 +137,15 @@ class Fleet:
         if death.oom and Defect.OOM_TAKES_ALL in self._defects:
             for other in self._workers():
                 other.kill()
+        if not death.killed and Defect.CRASH_ENDS_ALL in self._defects:
+            self._forks.end()
 
     def unborn(self, worker: Worker, child: Child, death: Death, error: SpawnFailed) -> None:
         """Why a package does not load is told in its own words."""
         kind: ErrorType = "OOMKilled" if death.oom else "LoadFailed" if error.broken else "Killed"
         self._note(worker, child, death, kind, str(error))
+        if error.broken and Defect.FAILED_START_ENDS_ALL in self._defects:
+            self._forks.end()
 
     def _note(self, worker: Worker, child: Child, death: Death, kind: ErrorType, detail: str) -> None:
         by = death.oom
@@ -142,12 +159,24 @@ class Fleet:
     def _workers(self) -> list[Worker]:
         return [worker for model in self.models.values() for worker in (*model.workers, *model.retiring)]
 
-    def _retire(self, model: Model, worker: Worker, drain_seconds: float) -> None:
+    def _retire(self, model: Model, worker: Worker, drain_seconds: float, place: int = 0) -> None:
         model.workers.remove(worker)
         model.retiring.append(worker)
+        if Defect.RETIRES_IN_TURN in self._defects:
+            seconds = POLLING_SECONDS * (2 ** (place + 1) - 1)
+            asyncio.get_running_loop().call_later(seconds, worker.retire, drain_seconds)
+            return
         worker.retire(drain_seconds)
 
-    async def _live(self, model: Model, worker: Worker) -> None:
+    def _turn(self, place: int) -> float:
+        """How long a worker that is one of several is not started: with the defect ``starts_wait_in_turn``."""
+        return (
+            3 * POLLING_SECONDS * place * (place + 1) if Defect.STARTS_WAIT_IN_TURN in self._defects else 0.0
+        )
+
+    async def _live(self, model: Model, worker: Worker, pause: float) -> None:
+        if pause:
+            await asyncio.sleep(pause)
         await worker.run()
         if worker in model.retiring:
             model.retiring.remove(worker)

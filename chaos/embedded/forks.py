@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -74,6 +75,7 @@ class Forks:
     :param log: where its standard error, and with it all that handlers print, goes
     :param executions: the file in which replicas note what they are given; empty: nowhere
     :param crossed: whether they have the defect of that name
+    :param keeps: what a defective fork server keeps of replicas that are gone: ``ports``, ``cgroups``
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Forks:
         *,
         executions: str = "",
         crossed: bool = False,
+        keeps: Sequence[str] = (),
     ) -> None:
         self._token = token
         self._memory = memory
@@ -92,6 +95,7 @@ class Forks:
         self._log = log
         self._executions = executions
         self._crossed = crossed
+        self._keeps = tuple(keeps)
         self._children: dict[int, Child] = {}
         self._ids = itertools.count(1)
         self._process: asyncio.subprocess.Process | None = None
@@ -113,7 +117,7 @@ class Forks:
         while True:
             await self._sweep()
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "chaos.embedded.forkserver", str(os.getpid())),
+                *(sys.executable, "-m", "chaos.embedded.forkserver", str(os.getpid()), *self._keeps),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=self._log,
@@ -167,6 +171,11 @@ class Forks:
         child.doomed = True
         if child.pid > 0 and not child.exited.done():
             self._tell({"do": "kill", "pid": child.pid})
+
+    def end(self) -> None:
+        """Kill the fork server, and with it all replicas, as a defect does; :meth:`run` starts another."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
     def _tell(self, message: dict[str, Any]) -> None:
         if self._process is not None and self._process.stdin is not None:

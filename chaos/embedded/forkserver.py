@@ -22,6 +22,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,15 @@ REMOVE_SECONDS = 0.5
 
 
 class ForkServer:
-    """The loop, its children, and the pipes."""
+    """The loop, its children, and the pipes.
 
-    def __init__(self, commands: int, events: int) -> None:
+    :param keeps: what it keeps of children that are gone, with the defects ``port_kept`` (``ports``) and
+        ``partition_kept`` (``cgroups``)
+    """
+
+    def __init__(self, commands: int, events: int, keeps: Set[str] = frozenset()) -> None:
+        self._keeps = keeps
+        self._kept: list[socket.socket] = []
         self._commands = commands
         self._events = events
         self._children: dict[int, ReplicaSpec] = {}
@@ -93,7 +100,10 @@ class ForkServer:
         if pid == 0:
             self._child(spec, listener, parent)
         port = listener.getsockname()[1]
-        listener.close()
+        if "ports" in self._keeps:
+            self._kept.append(listener)
+        else:
+            listener.close()
         self._children[pid] = spec
         write_line(self._events, {"event": "spawned", "id": spec.id, "pid": pid, "port": port})
 
@@ -136,7 +146,8 @@ class ForkServer:
                 oom = "limit"
             event = {"event": "exited", "id": spec.id, "pid": pid, "signal": number, "code": code, "oom": oom}
             write_line(self._events, event)
-            _remove(spec)
+            if "cgroups" not in self._keeps:
+                _remove(spec)
 
 
 def _with_cgroup(tree: str, spec: ReplicaSpec) -> ReplicaSpec:
@@ -159,14 +170,14 @@ def _remove(spec: ReplicaSpec) -> None:
 
 
 def main() -> None:
-    """Run as ``python -m chaos.embedded.forkserver PARENT_PID`` by the manager."""
+    """Run as ``python -m chaos.embedded.forkserver PARENT_PID [WHAT IT KEEPS, BY DEFECTS]…`` by the manager."""
     die_with_parent(int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     commands, events = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(2, 1)  # what a handler prints goes to the log
-    ForkServer(commands, events).run()
+    ForkServer(commands, events, frozenset(sys.argv[2:])).run()
 
 
 if __name__ == "__main__":

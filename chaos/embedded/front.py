@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 from urllib.parse import parse_qs
 
 import chaos
 from chaos.embedded.answers import Protocol, error_body
 from chaos.embedded.api.openapi import inference_description
+from chaos.embedded.defects import Defect
 from chaos.embedded.exchange import Exchange
 from chaos.embedded.metrics import CONTENT_TYPE
 from chaos.embedded.paths import Route, route
@@ -23,17 +25,28 @@ OIP_NAME = "chaos-embedded"
 VERSIONS = {Protocol.TORCHSERVE: {"", "1.0", "default"}, Protocol.OIP: {"", "1", "1.0"}}
 """The versions by which a model answers."""
 
+KEPT_BYTES = 4096
+THREADS_EVERY = 32
+"""What a defective proxy keeps of a request, and of how many health checks a thread."""
+
 
 class Front:
     """Answers the requests of the inference port with :meth:`inference`, of the metrics port with :meth:`metrics`."""
 
-    def __init__(self, proxy: Proxy, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, proxy: Proxy, tasks: asyncio.TaskGroup, defects: frozenset[Defect] = frozenset()
+    ) -> None:
         self._proxy = proxy
         self._tasks = tasks
+        self._kept: list[bytearray] | None = [] if Defect.PROXY_KEEPS_REQUESTS in defects else None
+        self._waiters = Defect.PING_LEAVES_THREAD in defects
+        self._pings = 0
 
     def inference(self, exchange: Exchange) -> None:
         """Answer one request of the inference port."""
         where = route(exchange.method, exchange.url.decode("latin-1"))
+        if self._kept is not None:
+            self._kept.append(bytearray(exchange.url) + b"*" * KEPT_BYTES)
         match where.kind:
             case "infer":
                 if where.version in VERSIONS[where.protocol]:
@@ -41,10 +54,7 @@ class Front:
                 else:
                     self._unknown_version(exchange, where)
             case "ping":
-                healthy = self._healthy()
-                self._json(
-                    exchange, 200 if healthy else 500, {"status": "Healthy" if healthy else "Unhealthy"}
-                )
+                self._proxy.ping(exchange, self._ping)
             case "describe":
                 self._json(exchange, 200, inference_description())
             case "server":
@@ -77,6 +87,13 @@ class Front:
             text = "Requested resource is not found, please refer to API document."
             body = error_body(Protocol.TORCHSERVE, 404, "ResourceNotFoundException", text)
             exchange.respond(404, body)
+
+    def _ping(self, exchange: Exchange) -> None:
+        self._pings += 1
+        if self._waiters and self._pings % THREADS_EVERY == 0:
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+        healthy = self._healthy()
+        self._json(exchange, 200 if healthy else 500, {"status": "Healthy" if healthy else "Unhealthy"})
 
     def _healthy(self) -> bool:
         control = self._proxy.control

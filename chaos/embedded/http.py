@@ -11,17 +11,19 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import ClassVar, cast
 
 import httptools
 
 from chaos.embedded.exchange import REASONS, Exchange
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "ParkedConnection"]
 
 HEAD_LIMIT = 64 * 1024
 HIGH_WATER = 256 * 1024
 LINGER_SECONDS = 2.0
+THREADS = 4
+"""How many connections the defective server reads from."""
 
 
 class Connection(asyncio.Protocol):
@@ -199,3 +201,27 @@ class Connection(asyncio.Protocol):
         transport.write(head.encode())
         transport.write_eof()
         asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.abort)
+
+
+class ParkedConnection(Connection):
+    """The defect ``connections_beyond_wait``: one of more than there are threads is not read until another closes."""
+
+    _parked: ClassVar[dict[ParkedConnection, list[bytes]]] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if len(self._connections) > THREADS:
+            self._parked[self] = []
+
+    def data_received(self, data: bytes) -> None:
+        if self in self._parked:
+            self._parked[self].append(data)
+        else:
+            super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._parked.pop(self, None) is None and self._parked:
+            following = next(iter(self._parked))
+            for data in self._parked.pop(following):
+                following.data_received(data)

@@ -1,10 +1,13 @@
 """A replica's end of its link to the proxy: takes connections and requests, sends answers, says that it lives.
 
-The replica serves one request at a time in its main thread. While its handler computes, or its answer waits for a
-slow reader, a second thread says beats back and takes a new connection in place of one that was cut, so a link never
-looks dead because a handler is busy. It looks only five times a second and only while there is something to do, which
-costs a short request nothing. The one thing it cannot outwit is native code that keeps the interpreter lock for
-seconds: such a process looks frozen, its link is given up, and heals when the code returns.
+The replica serves one request, or one batch, at a time in its main thread. The requests of a batch come one after
+another, each with the number of those that follow under ``more`` in its header, and are answered in that order.
+
+While the handler computes, or its answer waits for a slow reader, a second thread says beats back and takes a new
+connection in place of one that was cut, so a link never looks dead because a handler is busy. It looks only five times
+a second and only while there is something to do, which costs a short request nothing. The one thing it cannot outwit
+is native code that keeps the interpreter lock for seconds: such a process looks frozen, its link is given up, and heals
+when the code returns.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ _BEAT = Signal.BEAT.frame
 
 
 class LinkEnd:
-    """Call :meth:`request`, then :meth:`answer` or :meth:`stream`, and so on for ever.
+    """Call :meth:`requests`, then :meth:`answer` or :meth:`stream`, and so on for ever.
 
     A connection with the token takes the place of an older one; an answer goes to the connection that its request
     came on, or nowhere.
@@ -69,8 +72,8 @@ class LinkEnd:
 
     # the main thread
 
-    def request(self) -> tuple[dict[str, Any], bytes]:
-        """The next request, header and body; waits for it as long as it takes."""
+    def requests(self) -> list[tuple[dict[str, Any], bytes]]:
+        """The next request, or the next batch: each's header and body; waits for it as long as it takes."""
         self._reading.acquire()
         self._busy, self._asked = False, None
         while self._dead:
@@ -84,7 +87,9 @@ class LinkEnd:
                 if link is None:
                     self._wait(None)
                     continue
-                request = self._receive(link)
+                requests = [self._receive(link)]
+                while requests[-1][0].get("more"):
+                    requests.append(self._receive(link))
             except (OSError, WireError):
                 if link is not None:
                     self._drop(link)
@@ -93,10 +98,10 @@ class LinkEnd:
             else:
                 self._busy, self._asked = True, link
                 self._reading.release()
-                return request
+                return requests
 
     def answer(self, header: dict[str, Any], body: bytes) -> None:
-        """Answer the request. Nobody hears it if its connection is gone."""
+        """Answer the request, or the next of a batch. Nobody hears it if its connection is gone."""
         link = self._recipient()
         head = encode_head(header, len(body))
         if len(body) <= JOINED:

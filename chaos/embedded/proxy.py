@@ -6,7 +6,10 @@ It knows only what the route table says. Nothing that a handler may have seen is
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from chaos.embedded.answers import Protocol, error_body, no_worker
@@ -15,6 +18,7 @@ from chaos.embedded.control_link import ControlLink
 from chaos.embedded.defects import Defect
 from chaos.embedded.dispatch import Dispatcher, Refused
 from chaos.embedded.exchange import Exchange
+from chaos.embedded.lateness import Lateness
 from chaos.embedded.metrics import Metrics
 from chaos.embedded.routes import ModelRoute, ReplicaRoute, RouteTable
 from chaos.embedded.switchboard import Switchboard
@@ -22,8 +26,17 @@ from chaos.embedded.wire import STREAM
 
 __all__ = ["Proxy"]
 
+POLL_SECONDS = 0.02
+"""How often the defective proxy looks for workers that are free."""
+
 DEATH_SECONDS = 0.3
 """How long to wait for word of how a replica died, before its request is answered without it."""
+
+BREAKER_DEATHS, BREAKER_SECONDS = 3, 2.0
+"""So many replicas lost within so long open the circuit breaker, with the defect ``shared_breaker``."""
+
+LEAVING_SECONDS = 2.0
+"""How long replicas that leave are still served, with the defect of that name."""
 
 _SIGKILL = 9
 
@@ -43,9 +56,16 @@ class Proxy:
         self.links = Switchboard(self, token, self._say, tasks, again)
         self._dispatcher: Dispatcher[Call] = Dispatcher(defects)
         self._serving: dict[int, Call] = {}
-        self._orphans: dict[int, Call] = {}
+        self._behind: dict[int, deque[Call]] = {}  # the rest of a batch, in the order of its answers
+        self._orphans: dict[int, list[Call]] = {}
+        self._gathering: asyncio.TimerHandle | None = None
         self._defects = defects
+        self._in_turn = Defect.ANSWERS_IN_TURN in defects
+        self._lost: deque[float] = deque(maxlen=BREAKER_DEATHS)  # when replicas were, with a request
+        self._breaker: deque[float] | None = None  # once there were so many, with the defect of that name
         self._generation = 0
+        self._lateness = Lateness(defects)
+        self._poll: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     # requests
@@ -54,6 +74,9 @@ class Proxy:
         """Take a request for a model; it is answered in any case."""
         call = Call(self, exchange, model, protocol, time.monotonic())
         if Defect.MANAGER_LINK_LOST_STOPS_SERVING in self._defects and not (self.control and self.control.up):
+            call.refuse(503, "ServiceUnavailableException", no_worker(model))
+            return
+        if self._breaker and time.monotonic() - self._breaker[0] < BREAKER_SECONDS:
             call.refuse(503, "ServiceUnavailableException", no_worker(model))
             return
         try:
@@ -79,6 +102,15 @@ class Proxy:
         route = self.routes.get(model)
         return route is not None and not route.closed and self._dispatcher.available(model) > 0
 
+    def ping(self, exchange: Exchange, answer: Callable[[Exchange], None]) -> None:
+        """Answer a health check; the defect: not before every model has a worker to spare."""
+        if Defect.PING_WAITS_FOR_WORKER in self._defects and any(
+            self._dispatcher.available(name) and not self._dispatcher.idle(name) for name in self.routes
+        ):
+            self._loop.call_later(POLL_SECONDS, self.ping, exchange, answer)
+        else:
+            answer(exchange)
+
     def queues(self) -> dict[str, int]:
         """How many requests wait for each model."""
         return {name: self._dispatcher.queued(name) for name in self.routes}
@@ -95,30 +127,59 @@ class Proxy:
             self._drop_answer(call)
 
     def client_flow(self, call: Call, paused: bool) -> None:
-        """A client reads too slowly for the answer, or fast enough again."""
-        if self._serving.get(call.replica) is call:
+        """A client reads too slowly for the answer, or fast enough again.
+
+        The others of a batch do not wait for it: its answer, which is whole, is kept for it here.
+        """
+        if self._serving.get(call.replica) is call and call.replica not in self._behind:
             if paused:
                 self.links[call.replica].pause()
             else:
                 self.links[call.replica].resume()
 
     def _pump(self) -> None:
-        while (assignment := self._dispatcher.next()) is not None:
-            call, replica = assignment
-            route = self.routes[call.model]
-            call.started, call.replica = time.monotonic(), replica
-            self._arm(call, route.timeout)
-            self._serving[replica] = call
-            headers = call.exchange.headers
-            header = {
-                "protocol": call.protocol,
-                "model": route.name,
-                "version": "1" if call.protocol is Protocol.OIP else route.version,
-                "package": route.package,
-                "content_type": headers.get("content-type", ""),
-                "accept": headers.get("accept", ""),
-            }
-            self.links[replica].send(header, call.exchange.body, call.exchange.size)
+        if Defect.WORKERS_POLLED in self._defects:
+            if self._poll is None:
+                self._poll = self._loop.call_later(POLL_SECONDS, self._hand_out)
+        else:
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        self._poll = None
+        now = time.monotonic()
+        while not self._held_up() and (assignment := self._dispatcher.next(now)) is not None:
+            calls, replica = assignment
+            route = self.routes[calls[0].model]
+            requests = []
+            for call in calls:
+                call.started, call.replica = now, replica
+                requests.append((call.header(route), call.exchange.body, call.exchange.size))
+            if len(calls) > 1:
+                if Defect.BATCH_MIXES_ANSWERS in self._defects:
+                    calls = calls[::-1]
+                self._behind[replica] = deque(calls[1:])
+            self._serving[replica] = calls[0]
+            self._arm(calls[0], route.timeout)
+            late = self._lateness.seconds(replica, len(calls), now) if self._lateness.ever else 0.0
+            if late:
+                self._loop.call_later(late, self.links[replica].send, requests)
+            else:
+                self.links[replica].send(requests)
+        if self._dispatcher.batching:
+            self._gather()
+
+    def _held_up(self) -> bool:
+        """The defect ``answers_in_turn``: an answer is being passed on."""
+        return self._in_turn and any(call.answering for call in self._serving.values())
+
+    def _gather(self) -> None:
+        """Come back when a batch that is not full has waited for long enough."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        due = self._dispatcher.due()
+        if due is not None and due < math.inf:
+            self._gathering = self._loop.call_later(max(0.0, due - time.monotonic()), self._pump)
 
     def _arm(self, call: Call, seconds: float) -> None:
         self._cancel_timer(call)
@@ -142,7 +203,8 @@ class Proxy:
                 self._drop_answer(call)
                 return
         else:
-            call.refuse(500, "InternalServerException", "Worker died.")
+            for each in (call, *self._behind.get(call.replica, ())):
+                each.refuse(500, "InternalServerException", "Worker died.")
         self.links.replace(call.replica)
         self.links[call.replica].cut()
 
@@ -164,17 +226,26 @@ class Proxy:
 
     def link_lost(self, replica: int) -> None:
         self.links.went(replica)
-        call = self._dispatcher.disconnected(replica)
+        calls = self._dispatcher.disconnected(replica)
+        if calls and Defect.SHARED_BREAKER in self._defects:
+            self._lost.append(time.monotonic())
+            if len(self._lost) == self._lost.maxlen:
+                self._breaker = self._lost
         self._serving.pop(replica, None)
-        if call is not None:
+        self._behind.pop(replica, None)
+        orphans = []
+        for call in calls:
             self._cancel_timer(call)
             if call.answering:
                 call.exchange.abort()
             elif call.exchange.alive and not self._sent_again(call):
-                self._bury(replica, 0)  # one that an earlier cut of the same link left
-                self._orphans[replica] = call
-                self._loop.call_later(DEATH_SECONDS, self._bury, replica, 0)
-            self._check_quiet(call.model)
+                orphans.append(call)
+        if orphans:
+            self._bury(replica, 0)  # those that an earlier cut of the same link left
+            self._orphans[replica] = orphans
+            self._loop.call_later(DEATH_SECONDS, self._bury, replica, 0)
+        if calls:
+            self._check_quiet(calls[0].model)
         self._check_drained(replica)
 
     def _sent_again(self, call: Call) -> bool:
@@ -199,7 +270,7 @@ class Proxy:
         call.exchange.begin(status, None if call.streaming else length, str(header["type"]))
         if call.streaming and not call.exchange.alive:
             self._drop_answer(call)
-        elif call.exchange.paused:  # by what is left of the answer before this one
+        elif call.exchange.paused and replica not in self._behind:  # by what is left of its last answer
             self.links[replica].pause()
 
     def answer_body(self, replica: int, chunk: bytes) -> None:
@@ -219,14 +290,26 @@ class Proxy:
         if call is None:
             return
         self._cancel_timer(call)
-        drained = self._dispatcher.release(replica)
         self.metrics.served(call.model, time.monotonic() - call.arrived, call.started - call.arrived)
         self.links[replica].resume()
+        if replica in self._behind:
+            self._answer_next(replica)
+            call.exchange.end()
+            return
+        drained = self._dispatcher.release(replica)
         call.exchange.end()
-        if drained:
+        if drained and Defect.DRAIN_UNNOTICED not in self._defects:
             self._say(drained=replica)
         self._check_quiet(call.model)
         self._pump()
+
+    def _answer_next(self, replica: int) -> None:
+        """The next answer from a replica is the next request's of its batch."""
+        behind = self._behind[replica]
+        call = self._serving[replica] = behind.popleft()
+        if not behind:
+            del self._behind[replica]
+        self._arm(call, self.routes[call.model].timeout)
 
     # what the manager says
 
@@ -247,8 +330,15 @@ class Proxy:
         self.routes = kept | {route.name: route for route in table.models}
         for route in table.models:
             self._dispatcher.set_model(
-                route.name, workers=route.workers, limit=route.limit, closed=route.closed
+                route.name,
+                workers=route.workers,
+                limit=route.limit,
+                closed=route.closed and Defect.LEAVING_TAKES_NEW not in self._defects,
+                batch=route.batch,
+                delay=route.delay,
             )
+        if Defect.QUEUE_DROPPED in self._defects:
+            self._drop_waiting(table)
         for entry in table.replicas:
             self._add(entry)
         self.synchronised.set()
@@ -257,27 +347,38 @@ class Proxy:
             self._check_quiet(route.name)
         self._pump()
 
+    def _drop_waiting(self, table: RouteTable) -> None:
+        """The defect ``queue_dropped``."""
+        for route in table.models:
+            if route.closed or not route.workers:
+                for call in self._dispatcher.waiting(route.name):
+                    self._dispatcher.withdraw(call)
+                    call.refuse(503, "ServiceUnavailableException", no_worker(route.name))
+
     def _add(self, route: ReplicaRoute) -> None:
         model = self.routes.get(route.model)
         if self.links.add(route.id, route.port, model.timeout if model is not None else 0.0):
             self._dispatcher.add_replica(route.id, route.model)
-        if route.draining:
+        if route.draining and Defect.LEAVING_STILL_SERVED in self._defects:
+            self._loop.call_later(LEAVING_SECONDS, lambda: self._say(drained=route.id))
+        elif route.draining:
             self._dispatcher.drain(route.id)
             self._check_drained(route.id)
 
     def _remove(self, replica: int, number: int) -> None:
         self._serving.pop(replica, None)
-        call = self._dispatcher.remove_replica(replica)
-        if call is not None:
+        self._behind.pop(replica, None)
+        calls = self._dispatcher.remove_replica(replica)
+        for call in calls:
             self._cancel_timer(call)
-            self._orphans[replica] = call
+        if calls:
+            self._orphans[replica] = calls
             self._bury(replica, number)
         self.links.remove(replica)
 
     def _bury(self, replica: int, number: int) -> None:
-        """Answer the request whose replica died; TorchServe tells a kill from an exit by the status."""
-        call = self._orphans.pop(replica, None)
-        if call is not None:
+        """Answer the requests whose replica died; TorchServe tells a kill from an exit by the status."""
+        for call in self._orphans.pop(replica, ()):
             status = 507 if number == _SIGKILL and call.protocol is Protocol.TORCHSERVE else 500
             call.refuse(status, "InternalServerException", "Worker died.")
 

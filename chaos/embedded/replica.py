@@ -1,4 +1,4 @@
-"""A replica: one worker process that loads a handler package and serves one request at a time.
+"""A replica: one worker process that loads a handler package and serves one request, or one batch, at a time.
 
 It listens on a TCP loopback port of its own; the proxy connects, says the secret token, and sends frames. A
 new connection with the token takes the place of an older one, so a link that was cut heals from the proxy's side.
@@ -102,22 +102,24 @@ def limit_memory(extra: int) -> bool:
 
 
 def serve(spec: ReplicaSpec, answering: Answering, listener: socket.socket, limited: bool) -> NoReturn:
-    """Answer requests one by one, for ever; one that meets a limit of our own ends the replica, as the kernel's does.
+    """Answer requests one by one, or batch by batch, for ever. One that meets a limit of our own ends the replica, as
+    the kernel's does.
 
-    The platform then answers that one. Were it answered here, the next would be on its way to a process that ends.
+    The platform then answers it. Were it answered here, the next would be on its way to a process that ends.
     """
     end = LinkEnd(listener, spec.id, spec.token, BODY_LIMIT, spec.crossed)
     while True:
-        request, body = end.request()
-        status, answer, kind = answering.answer(request, body)
-        if limited and status == 507:
+        requests = end.requests()
+        answers = answering.answers(requests)
+        if limited and any(status == 507 for status, _, _ in answers):
             os._exit(OUT_OF_MEMORY)
-        header = {"status": status, "type": kind}
-        if isinstance(answer, bytes):
-            end.answer(header, answer)
-        elif isinstance(end.stream(header, answer), MemoryError) and limited:
-            os._exit(OUT_OF_MEMORY)
-        del answer, body  # what they take is given back before the next request, not after it
+        for status, answer, kind in answers:
+            header = {"status": status, "type": kind}
+            if isinstance(answer, bytes):
+                end.answer(header, answer)
+            elif isinstance(end.stream(header, answer), MemoryError) and limited:
+                os._exit(OUT_OF_MEMORY)
+        del requests, answers, answer  # what they take is given back before the next request, not after it
 
 
 def write_line(descriptor: int, message: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The proxy's TCP link to one replica: connects, says the token, carries one request at a time, and reconnects.
+"""The proxy's TCP link to one replica: connects, says the token, carries a request or batch at a time, reconnects.
 
 What is with the replica when the link breaks is given back to the owner and never sent again: the handler
 may have seen it. A link that is cut without a word is noticed by its beats (see :mod:`chaos.embedded.pulse`).
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, cast
 
 from chaos.embedded.pulse import DIAL_SECONDS, GREETING_SECONDS, RETRY_FIRST, RETRY_LAST, Pulse
 from chaos.embedded.wire import FrameReader, Signal, WireError, encode_head
 
-__all__ = ["LinkOwner", "ReplicaLink"]
+__all__ = ["LinkOwner", "ReplicaLink", "Request"]
+
+Request = tuple[dict[str, Any], list[bytes], int]
+"""Header, body in pieces, and the body's length in bytes."""
 
 JOINED = 16 * 1024
 _BEAT = Signal.BEAT.frame
@@ -199,11 +202,20 @@ class ReplicaLink:
         if self._wire is not None:
             self._wire.beat()
 
-    def send(self, header: dict[str, Any], body: list[bytes], length: int) -> None:
-        """Send a request of ``length`` bytes in pieces. The link must stand."""
+    def send(self, requests: Sequence[Request]) -> None:
+        """Send a request, or a batch of them: as many answers come, in that order. The link must stand."""
         if self._wire is None:
             raise RuntimeError("only a link that stands may be given a request")
-        self._wire.send(encode_head(header, length), body)
+        header, body, length = requests[0]
+        if len(requests) == 1:
+            self._wire.send(encode_head(header, length), body)
+            return
+        pieces: list[bytes] = []
+        for more, (header, body, length) in zip(reversed(range(len(requests))), requests, strict=True):
+            pieces += [encode_head({**header, "more": more}, length), *body]
+        if sum(map(len, pieces)) <= JOINED:
+            pieces = [b"".join(pieces)]
+        self._wire.send(pieces[0], pieces[1:])
 
     def pause(self) -> None:
         """Take no more of the answer for now."""

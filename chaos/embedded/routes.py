@@ -13,7 +13,8 @@ class ModelRoute:
     """One model as the proxy sees it.
 
     ``workers`` is how many it is meant to have, ``limit`` how many requests may wait, ``timeout`` the seconds a
-    handler may take. A ``closed`` model takes no new request, but those it has are finished.
+    handler may take, ``batch`` how many requests it is given at once, at the most, and ``delay`` the seconds that a
+    free worker waits for them. A ``closed`` model takes no new request, but those it has are finished.
     """
 
     name: str
@@ -23,6 +24,8 @@ class ModelRoute:
     limit: int
     timeout: float
     closed: bool = False
+    batch: int = 1
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from chaos.embedded.error_history import ErrorHistory
 from chaos.embedded.fleet import Fleet
 from chaos.embedded.forks import Forks
 from chaos.embedded.hub import ProxyHub
+from chaos.embedded.lateness import standing_still
+from chaos.embedded.limits import Admission, NodeLimits
 from chaos.embedded.links import LinkProxies
 from chaos.embedded.manager import Manager
 from chaos.embedded.settings import PlatformSettings
@@ -38,6 +40,9 @@ STARTUP_SECONDS = 20.0
 STOP_SECONDS = 3.0
 WORKER_LIMIT = 64
 """How many workers this node may have in all."""
+
+KEEPING = {"ports": Defect.PORT_KEPT, "cgroups": Defect.PARTITION_KEPT}
+"""What a defective fork server keeps of replicas that are gone."""
 
 LOG = 2
 """Standard error: what the platform and its handlers say."""
@@ -63,6 +68,7 @@ async def serve(settings: PlatformSettings) -> None:
                 LOG,
                 executions=settings.executions,
                 crossed=Defect.CROSSED_ANSWERS in defects,
+                keeps=[what for what, defect in KEEPING.items() if defect in defects],
             )
             inherited = (settings.descriptors["inference"], settings.descriptors["metrics"])
             proxy_settings = {
@@ -80,10 +86,14 @@ async def serve(settings: PlatformSettings) -> None:
                 LinkProxies(settings.link_proxy, settings.links),
             )
             fleet.attach(forks, hub)
-            manager = Manager(WORKER_LIMIT, tasks, fleet, StateFile(state / "models.json"), defects)
+            limits = NodeLimits(WORKER_LIMIT, settings.node_memory, settings.memory)
+            admission = Admission(limits, fleet.models, defects)
+            manager = Manager(admission, tasks, fleet, StateFile(state / "models.json"), defects)
             manager.restore()
             store = Store(Path(path) for path in settings.models)
             hub.control = OipControl(manager, store)
+            if Defect.CONTROL_PLANE_PAUSES in defects:
+                tasks.create_task(standing_still())
             tasks.create_task(hub.run())
             tasks.create_task(forks.run())
             runner = web.AppRunner(

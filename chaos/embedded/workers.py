@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Set
 from datetime import UTC, datetime
 from typing import Protocol
 
 from chaos.embedded.backoff import HEALTHY_SECONDS, backoff
+from chaos.embedded.defects import Defect
 from chaos.embedded.forks import Child, Death, Forks, SpawnFailed
 from chaos.embedded.hub import ProxyHub
 from chaos.embedded.routes import ReplicaRoute
@@ -41,7 +42,7 @@ class WorkerOwner(Protocol):
 class Worker:
     """A worker slot; :meth:`run` is its life.
 
-    :param replaces_killed: False for the defect ``killed_never_replaced``
+    :param defects: ``killed_never_replaced`` and ``retired_replica_lives`` are its own
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Worker:
         forks: Forks,
         hub: ProxyHub,
         owner: WorkerOwner,
-        replaces_killed: bool = True,
+        defects: Set[Defect] = frozenset(),
     ) -> None:
         self.id = worker_id
         self.model = model
@@ -64,7 +65,7 @@ class Worker:
         self._forks = forks
         self._hub = hub
         self._owner = owner
-        self._replaces_killed = replaces_killed
+        self._defects = defects
         self._child: Child | None = None
         self._routed = False
         self._port = 0
@@ -112,7 +113,7 @@ class Worker:
             await self._unless_retired(self._forks.up.wait())
             if self._forks.up.is_set():
                 death = await self._one_life()
-                if death.killed and not self._replaces_killed:
+                if death.killed and Defect.KILLED_NEVER_REPLACED in self._defects:
                     await self._retire.wait()
 
     async def _one_life(self) -> Death:
@@ -131,6 +132,8 @@ class Worker:
                     lambda: child.id in self._hub.drained or child.exited.done(), self._drain_seconds
                 )
         meant = not child.exited.done() and self._retire.is_set()
+        if meant and Defect.RETIRED_REPLICA_LIVES in self._defects:
+            return Death()
         self._forks.kill(child)
         death = await child.exited
         if self._routed:

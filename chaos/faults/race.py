@@ -46,10 +46,11 @@ _send.restype = ctypes.c_ssize_t
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A request of a race. One whose answer is lost is sent again at once, as clients do."""
+    """A request of a race. One whose answer is lost is sent ``again`` at once, as most clients do."""
 
     request: HttpRequest
     loss: Loss = ""
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ class _Run:
     async def first(self, held: HeldRequest, released: _Released) -> None:
         """See it end; if its answer was lost, send it again, with nothing to wait for."""
         await self._finish(held, released, self.entry.loss)
-        if not self.entry.loss:
+        if not (self.entry.loss and self.entry.again):
             return
         held = HeldRequest(self.entry.request)
         try:

@@ -1,7 +1,9 @@
 """A SageMaker-style model package: a directory with model files and ``code/inference.py``, loaded and invoked.
 
 The contract is the SageMaker Inference Toolkit's: ``model_fn``, then ``input_fn``, ``predict_fn`` and
-``output_fn`` or one ``transform_fn``, each with an optional trailing ``context``.
+``output_fn`` or one ``transform_fn``, each with an optional trailing ``context``. Beyond it, a package may say how it
+predicts several requests at once: ``predict_batch_fn`` takes a list of what ``input_fn`` gave, and gives a prediction
+for each.
 """
 
 from __future__ import annotations
@@ -10,20 +12,27 @@ import importlib.util
 import inspect
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from chaos.errors import DocumentError
-from chaos.handlers.formats import JSON, choose_accept, decode, encode
+from chaos.handlers.formats import JSON, HandlerInputError, choose_accept, decode, encode
 
 __all__ = ["ENTRY_POINT", "Handler", "HandlerContext", "is_package", "load_package"]
 
 ENTRY_POINT = Path("code") / "inference.py"
 
-_PARAMETERS = {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2, "transform_fn": 4}
+_PARAMETERS = {
+    "model_fn": 1,
+    "input_fn": 2,
+    "predict_fn": 2,
+    "predict_batch_fn": 2,
+    "output_fn": 2,
+    "transform_fn": 4,
+}
 _numbers = itertools.count()
 
 
@@ -36,7 +45,7 @@ class HandlerContext:
 
 
 class Handler:
-    """A loaded package. Not thread-safe: one request at a time, as in a worker."""
+    """A loaded package. Not thread-safe: one request, or one batch, at a time, as in a worker."""
 
     def __init__(self, functions: dict[str, Callable[..., Any]], model: Any) -> None:
         self._functions = functions
@@ -61,10 +70,54 @@ class Handler:
             data = functions["input_fn"](body, content_type)
             prediction = functions["predict_fn"](data, self._model)
             answer = functions["output_fn"](prediction, accept)
-        answer, kind = answer if isinstance(answer, tuple) else (answer, accept)
-        if isinstance(answer, Iterator):
-            return filter(None, map(_as_bytes, answer)), kind or JSON
-        return _as_bytes(answer), kind or JSON
+        return _answer(answer, accept)
+
+    def invoke_batch(self, requests: Sequence[tuple[bytes, str, str]]) -> list[tuple[bytes, str] | Exception]:
+        """Answer several requests at once: for each its answer, or the error that is its alone.
+
+        A request's own is what comes out of its ``input_fn`` and ``output_fn``. All that could be read is predicted
+        together, by ``predict_batch_fn`` or, without one, one after another. Answers in pieces become whole.
+
+        :param requests: body, content type and ``Accept`` of each, as for :meth:`invoke`
+        :raises Exception: whatever predicting raises, ``transform_fn`` included: the batch has failed as one
+        """
+        functions = self._functions
+        results: dict[int, tuple[bytes, str] | Exception] = {}
+        if "transform_fn" in functions:
+            for place, request in enumerate(requests):
+                try:
+                    results[place] = _whole(*self.invoke(*request))
+                except HandlerInputError as error:
+                    results[place] = error
+            return [results[place] for place in range(len(requests))]
+        data: dict[int, Any] = {}
+        for place, (body, content_type, _) in enumerate(requests):
+            try:
+                data[place] = functions["input_fn"](body, content_type)
+            except Exception as error:
+                results[place] = error
+        predictions = list(functions["predict_batch_fn"](list(data.values()), self._model)) if data else []
+        if len(predictions) != len(data):
+            raise ValueError(f"predict_batch_fn gave {len(predictions)} predictions for {len(data)} requests")
+        for place, prediction in zip(data, predictions, strict=True):
+            accept = requests[place][2]
+            try:
+                results[place] = _whole(*_answer(functions["output_fn"](prediction, accept), accept))
+            except Exception as error:
+                results[place] = error
+        return [results[place] for place in range(len(requests))]
+
+
+def _answer(answer: object, accept: str) -> tuple[bytes | Iterator[bytes], str]:
+    """What a function gave, and its content type."""
+    answer, kind = answer if isinstance(answer, tuple) else (answer, accept)
+    if isinstance(answer, Iterator):
+        return filter(None, map(_as_bytes, answer)), kind or JSON
+    return _as_bytes(answer), kind or JSON
+
+
+def _whole(answer: bytes | Iterator[bytes], kind: str) -> tuple[bytes, str]:
+    return answer if isinstance(answer, bytes) else b"".join(answer), kind
 
 
 def _as_bytes(answer: object) -> bytes:
@@ -97,7 +150,7 @@ def load_package(directory: Path, model_name: str = "") -> Handler:
     given = {name: function for name, function in functions.items() if function is not None}
     if "model_fn" not in given:
         raise DocumentError(str(source), "there is no model_fn", "define model_fn(model_dir)")
-    extra = sorted(given.keys() & {"input_fn", "predict_fn", "output_fn"})
+    extra = sorted(given.keys() & {"input_fn", "predict_fn", "predict_batch_fn", "output_fn"})
     if "transform_fn" in given and extra:
         raise DocumentError(
             str(source), f"transform_fn stands beside {', '.join(extra)}", "keep one or the other"
@@ -109,6 +162,8 @@ def load_package(directory: Path, model_name: str = "") -> Handler:
     if "transform_fn" not in given:
         given.setdefault("input_fn", decode)
         given.setdefault("output_fn", encode)
+        if "predict_fn" not in given and "predict_batch_fn" in given:
+            given["predict_fn"] = _batch_of_one(given["predict_batch_fn"])
         if "predict_fn" not in given and not callable(model):
             raise DocumentError(
                 str(source),
@@ -116,12 +171,21 @@ def load_package(directory: Path, model_name: str = "") -> Handler:
                 "define predict_fn(data, model)",
             )
         given.setdefault("predict_fn", _call_model)
+        given.setdefault("predict_batch_fn", _one_by_one(given["predict_fn"]))
         given["output_fn"] = _choosing(given["output_fn"])
     return Handler(given, model)
 
 
 def _call_model(data: Any, model: Callable[[Any], Any]) -> Any:
     return model(data)
+
+
+def _one_by_one(predict_fn: Callable[[Any, Any], Any]) -> Callable[[list[Any], Any], list[Any]]:
+    return lambda batch, model: [predict_fn(data, model) for data in batch]
+
+
+def _batch_of_one(predict_batch_fn: Callable[[list[Any], Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda data, model: next(iter(predict_batch_fn([data], model)))
 
 
 def _choosing(output_fn: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:

@@ -20,6 +20,7 @@ from chaos.errors import DocumentError
 from chaos.faults.registry import arguments_of
 from chaos.lint.findings import Report
 from chaos.lint.variables import Variables
+from chaos.session.measuring import requested
 
 __all__ = ["Activity", "activities", "check_activities"]
 
@@ -135,6 +136,8 @@ def _check_python(activity: Activity, variables: Variables, report: Report) -> N
     resolved = variables.resolved(f"{field}.arguments", arguments)
     if provider["module"] == ACTIONS and name == "inject":
         _check_fault(resolved, f"{field}.arguments", report)
+    if provider["module"] == ACTIONS and name == "measure":
+        _check_measurement(resolved, f"{field}.arguments", report)
 
 
 def _module(name: object, field: str, report: Report) -> ModuleType | None:
@@ -194,6 +197,23 @@ def _check_fault(arguments: Mapping[str, Any], field: str, report: Report) -> No
         report.error(f"{field}.fault", f"{error.place}: {error.problem}", error.remedy)
     except ValidationError as error:
         report.misfit(field, error, model)
+
+
+def _check_measurement(arguments: Mapping[str, Any], field: str, report: Report) -> None:
+    """Whether there is such a property, it is asked of such APIs, and it takes the settings."""
+    name, apis = arguments.get("property"), arguments.get("apis", "")
+    if not isinstance(name, str) or _unknown(name) or not isinstance(apis, str | list):
+        return
+    known = [] if _unknown(str(apis)) else apis
+    settings = {
+        key: value
+        for key, value in arguments.items()
+        if key not in ("property", "apis") and not _unknown(value)
+    }
+    try:
+        requested(name, known, settings)
+    except DocumentError as error:
+        report.error(field, f"{error.place}: {error.problem}", error.remedy)
 
 
 def _unknown(value: object) -> bool:

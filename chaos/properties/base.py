@@ -7,10 +7,11 @@ judges them (:mod:`chaos.properties.judging`): a pure function, so that an old r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypedDict, Unpack
 
 from chaos.properties.record import CellRecord
+from chaos.properties.table import APIS, CODES
 from chaos.sla.results import Verdict
 
 __all__ = ["CannotTell", "CellResult", "Measure", "Property", "at_least", "at_most"]
@@ -58,6 +59,11 @@ class CellResult:
     applicable: bool = True
 
     @property
+    def name(self) -> str:
+        """Such as ``determinism of inference``."""
+        return f"{CODES[self.code]} of {APIS[self.api]}"
+
+    @property
     def spokesman(self) -> Measure | None:
         """The measure whose numbers the cell is shown with."""
         return next((each for each in self.measures if each.verdict is self.verdict), None)
@@ -78,22 +84,27 @@ class Property(Protocol):
         """What the cell's plot shows: plain JSON, series of numbers by name; as far as the record goes."""
 
 
+class About(TypedDict, total=False):
+    """What else a measure says: see :class:`Measure`. ``says`` is appended to its reason."""
+
+    unit: str
+    n: int
+    timed: bool
+    says: str
+
+
 def at_most(
     name: str,
     limit: float,
     estimate: float,
     low: float | None = None,
     high: float | None = None,
-    *,
-    unit: str = "",
-    n: int = 0,
-    timed: bool = False,
-    says: str = "",
+    **about: Unpack[About],
 ) -> Measure:
     """A measure that passes if its whole interval is at or below a limit, and fails if all of it is above."""
     bottom, top = estimate if low is None else low, estimate if high is None else high
     verdict = Verdict.PASS if top <= limit else Verdict.FAIL if bottom > limit else Verdict.UNKNOWN
-    return _held(name, verdict, "at most", limit, (estimate, low, high), unit, n, timed, says)
+    return _held(Measure(name, verdict, "at most", estimate, low, high, limit), **about)
 
 
 def at_least(
@@ -102,34 +113,20 @@ def at_least(
     estimate: float,
     low: float | None = None,
     high: float | None = None,
-    *,
-    unit: str = "",
-    n: int = 0,
-    timed: bool = False,
-    says: str = "",
+    **about: Unpack[About],
 ) -> Measure:
     """A measure that passes if its whole interval is at or above a limit, and fails if all of it is below."""
     bottom, top = estimate if low is None else low, estimate if high is None else high
     verdict = Verdict.PASS if bottom >= limit else Verdict.FAIL if top < limit else Verdict.UNKNOWN
-    return _held(name, verdict, "at least", limit, (estimate, low, high), unit, n, timed, says)
+    return _held(Measure(name, verdict, "at least", estimate, low, high, limit), **about)
 
 
-def _held(
-    name: str,
-    verdict: Verdict,
-    side: str,
-    limit: float,
-    numbers: tuple[float, float | None, float | None],
-    unit: str,
-    n: int,
-    timed: bool,
-    says: str,
-) -> Measure:
-    estimate, low, high = numbers
+def _held(measure: Measure, *, unit: str = "", n: int = 0, timed: bool = False, says: str = "") -> Measure:
+    """The measure with its reason in words; so far that is only the side of the limit."""
     gap = f" {unit}" if unit else ""
+    low, high = measure.low, measure.high
     span = f" (95 % interval {low:.4g} to {high:.4g})" if low is not None and high is not None else ""
-    what = "; the interval holds the limit, so more samples are needed" if verdict is Verdict.UNKNOWN else ""
-    reason = f"{name} {estimate:.4g}{gap}{span}, limit {side} {limit:.4g}{gap}{what}"
-    return Measure(
-        name, verdict, f"{reason}: {says}" if says else reason, estimate, low, high, limit, unit, n, timed
-    )
+    open_ = measure.verdict is Verdict.UNKNOWN
+    what = "; the interval holds the limit, so more samples are needed" if open_ else ""
+    told = f"{measure.name} {measure.estimate:.4g}{gap}{span}, limit {measure.reason} {measure.limit:.4g}{gap}{what}"
+    return replace(measure, reason=f"{told}: {says}" if says else told, unit=unit, n=n, timed=timed)

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from chaos.history import Event
 from chaos.properties.base import CannotTell, CellResult, Measure, Property
+from chaos.properties.concurrency import Concurrency
+from chaos.properties.determinism import DETERMINISM
+from chaos.properties.drift import DRIFT
 from chaos.properties.environment import spoilt
+from chaos.properties.grace import GRACE
+from chaos.properties.idempotence import Idempotence
+from chaos.properties.isolation import Isolation
+from chaos.properties.linear import LINEAR
+from chaos.properties.preservation import PRESERVATION
 from chaos.properties.record import CellRecord, records
+from chaos.properties.release import RELEASE
+from chaos.properties.rollback import Rollback
 from chaos.sla.results import Verdict, worst
 
-__all__ = ["PROPERTIES", "judge_cell", "judge_cells"]
+__all__ = ["PROPERTIES", "Gate", "judge_cell", "judge_cells"]
 
-PROPERTIES: dict[str, Property] = {}
+Gate = Callable[[CellRecord], str]
+
+PROPERTIES: dict[str, Property] = {
+    "E": Concurrency(),
+    "A": DETERMINISM,
+    "B": DRIFT,
+    "C": Isolation(),
+    "F": PRESERVATION,
+    "D": LINEAR,
+    "G": RELEASE,
+    "H": GRACE,
+    "I": Rollback(),
+    "J": Idempotence(),
+}
 """By code."""
 
 
-def judge_cells(events: Sequence[Event]) -> tuple[CellResult, ...]:
-    """A result for each cell that a history holds."""
-    return tuple(judge_cell(record) for record in records(events))
+def judge_cells(events: Sequence[Event], gate: Gate = spoilt) -> tuple[CellResult, ...]:
+    """A result for each cell that a history holds; ``gate`` says why the environment spoilt one, if it did."""
+    return tuple(judge_cell(record, gate) for record in records(events))
 
 
-def judge_cell(record: CellRecord) -> CellResult:
+def judge_cell(record: CellRecord, gate: Gate = spoilt) -> CellResult:
     """The verdict on one cell; whatever cannot be told, or crashes the judge, is ``unknown``."""
     seconds = 0.0 if record.end is None else record.end - record.begin
     blank = CellResult(record.api, record.code, Verdict.UNKNOWN, record.reason, seconds=seconds)
@@ -32,7 +55,8 @@ def judge_cell(record: CellRecord) -> CellResult:
         return blank
     judge = PROPERTIES[record.code]
     try:
-        measures = tuple(_believed(measure, spoilt(record)) for measure in judge.judge(record))
+        why = gate(record)
+        measures = tuple(_believed(measure, why) for measure in judge.judge(record))
         verdict = worst(measure.verdict for measure in measures)
         said = [measure.reason for measure in measures if measure.verdict is verdict]
         reason = said[0] if said else "nothing was measured"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chaos.errors import ChaosError
 
-__all__ = ["APIS", "CODES", "TABLE", "Cell", "parse_cells"]
+__all__ = ["APIS", "BEYOND", "CODES", "TABLE", "Cell", "parse_cells"]
 
 CODES = {
     "A": "determinism",

@@ -28,6 +28,8 @@ from chaos.reporting.words import (
     facts,
     interval,
     limit,
+    measured,
+    measured_range,
     quantity,
     rows,
     sentence,
@@ -35,7 +37,7 @@ from chaos.reporting.words import (
 )
 from chaos.sla.results import Verdict
 
-__all__ = ["render_html"]
+__all__ = ["environment", "render_html"]
 
 
 def render_html(events: Sequence[Event], summary: Summary) -> str:
@@ -51,7 +53,7 @@ def render_html(events: Sequence[Event], summary: Summary) -> str:
         if result.unit == "s" and entry not in limits.setdefault(result.probe, []):
             limits[result.probe].append(entry)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             summary=summary,
@@ -72,15 +74,16 @@ def render_html(events: Sequence[Event], summary: Summary) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """How pages are made: their templates, what these call, and the copy of plotly.js."""
+    made = Environment(
         loader=PackageLoader("chaos.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
+    made.globals.update(
         headline=HEADLINE,
         symbol=SYMBOL,
         nothing=NOTHING,
@@ -89,6 +92,8 @@ def _environment() -> Environment:
         quantity=quantity,
         interval=interval,
         limit=limit,
+        measured=measured,
+        measured_range=measured_range,
         ended=ended,
         sentence=sentence,
         source=_source,
@@ -96,7 +101,7 @@ def _environment() -> Environment:
         fail=Verdict.FAIL,
         unknown=Verdict.UNKNOWN,
     )
-    return environment
+    return made
 
 
 @cache
@@ -107,6 +112,6 @@ def _plotly() -> str:
 
 def _source(name: str) -> str:
     """Our own style sheet or script, to be set into the page."""
-    environment = _environment()
-    assert environment.loader is not None  # noqa: S101
-    return environment.loader.get_source(environment, name)[0]
+    made = environment()
+    assert made.loader is not None  # noqa: S101
+    return made.loader.get_source(made, name)[0]

@@ -44,6 +44,7 @@ def render_markdown(summary: Summary) -> str:
         "",
         *_table(summary),
         *_checks(summary),
+        *_cells(summary),
         *_faults(summary),
         *_doubts(summary),
         "Run it again:",
@@ -66,6 +67,16 @@ def _checks(summary: Summary) -> list[str]:
     """Those that failed first."""
     found = sorted(summary.checks, key=lambda check: PRIORITY[check.verdict])[:MAX_ROWS]
     lines = [f"- {SYMBOL[check.verdict]} {_text(check.name)}: {_text(check.reason)}" for check in found]
+    return [*lines, ""] if lines else []
+
+
+def _cells(summary: Summary) -> list[str]:
+    """Those that failed first."""
+    found = sorted(summary.cells, key=lambda cell: PRIORITY[cell.verdict])[:MAX_ROWS]
+    lines = [
+        f"- {SYMBOL[cell.verdict]} {_text(cell.name[:1].upper() + cell.name[1:])}: {_text(cell.reason)}"
+        for cell in found
+    ]
     return [*lines, ""] if lines else []
 
 

@@ -17,7 +17,7 @@ from chaos.reporting.progress import Progress
 from chaos.reporting.words import fault_said, span
 from chaos.sla.documents import ProbeDocument
 
-__all__ = ["PlainView", "SafeView", "View", "open_view"]
+__all__ = ["PlainView", "SafeView", "View", "interactive", "open_view", "printable"]
 
 PROGRESS_SECONDS = 5.0
 
@@ -38,8 +38,19 @@ def open_view(stream: TextIO, probes: Sequence[ProbeDocument], planned: Mapping[
     :param planned: the planned seconds of phases
     """
     progress = Progress(probes, planned)
-    interactive = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("CI")
-    return SafeView(LiveView(stream, progress) if interactive else PlainView(stream, progress))
+    return SafeView(LiveView(stream, progress) if interactive(stream) else PlainView(stream, progress))
+
+
+def interactive(stream: TextIO) -> bool:
+    """Whether somebody looks at it, on a terminal that can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("CI")
+
+
+def printable(text: str, stream: TextIO) -> str:
+    """A text that others chose, as the stream can show it in one line."""
+    line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    encoding = stream.encoding or "utf-8"
+    return line.encode(encoding, errors="replace").decode(encoding)
 
 
 class SafeView:
@@ -108,8 +119,5 @@ class PlainView:
         """Nothing is held."""
 
     def _say(self, text: str) -> None:
-        line = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-        encoding = self._stream.encoding or "utf-8"
-        line = line.encode(encoding, errors="replace").decode(encoding)
-        self._stream.write(f"[{self._progress.elapsed:7.1f} s] {line}\n")
+        self._stream.write(f"[{self._progress.elapsed:7.1f} s] {printable(text, self._stream)}\n")
         self._stream.flush()

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chaos.analysis import FaultInterval, Summary
+from chaos.properties.base import Measure
+from chaos.properties.table import CODES
 from chaos.sla.results import ObjectiveResult, Verdict, worst
 from chaos.sla.words import quantity as spoken
 
@@ -25,6 +27,8 @@ __all__ = [
     "instant",
     "interval",
     "limit",
+    "measured",
+    "measured_range",
     "quantity",
     "rows",
     "sentence",
@@ -56,6 +60,24 @@ def interval(result: ObjectiveResult) -> str:
 def limit(result: ObjectiveResult) -> str:
     """The limit with its side, such as ``at most 250 ms``."""
     return f"at {'most' if result.upper else 'least'} {quantity(result.limit, result.unit)}"
+
+
+def measured(value: float | None, unit: str) -> str:
+    """A number of a measure of :mod:`chaos.properties` with its unit, as few digits as tell it."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if unit == "s":
+        return span(value) if value >= 0 else f"\N{MINUS SIGN}{span(-value)}"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{text} {unit}" if unit else text
+
+
+def measured_range(measure: Measure) -> str:
+    """A measure's interval, or nothing for a census; a unit that is a word stands with the estimate alone."""
+    if measure.low is None or measure.high is None:
+        return NOTHING
+    unit = measure.unit if measure.unit == "s" else ""
+    return f"{measured(measure.low, unit)} to {measured(measure.high, unit)}"
 
 
 def span(seconds: float | None) -> str:
@@ -101,12 +123,15 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
     """The key facts of a run, as names and values in the order they are read."""
     modes = _distinct(fault.arguments.get("mode") for fault in summary.faults)
     kinds = _distinct(fault.fault for fault in summary.faults)
+    properties = _distinct(CODES[cell.code] for cell in summary.cells)
     found = [
         ("Target", summary.target),
         ("Seed", str(summary.seed)),
         ("Defects", ", ".join(summary.defects) or "none"),
         ("Fault", ", ".join(kinds) or "none"),
     ]
+    if properties:
+        found.append(("Measured", ", ".join(properties)))
     if modes:
         found.append(("Mode", ", ".join(modes)))
     return [*found, ("Duration", span(summary.seconds)), ("Date", instant(summary.wall))]

@@ -17,7 +17,7 @@ from chaos.reporting.junit import render_junit
 from chaos.reporting.markdown import render_markdown
 from chaos.summary import summary_document
 
-__all__ = ["write_reports"]
+__all__ = ["write_file", "write_reports"]
 
 
 def write_reports(directory: Path, events: Sequence[Event], summary: Summary) -> list[Path]:
@@ -33,10 +33,14 @@ def write_reports(directory: Path, events: Sequence[Event], summary: Summary) ->
         "report.md": render_markdown(summary),
         "junit.xml": render_junit(summary),
     }
-    return [_write(directory / name, text) for name, text in texts.items()]
+    return [write_file(directory / name, text) for name, text in texts.items()]
 
 
-def _write(path: Path, text: str) -> Path:
+def write_file(path: Path, text: str) -> Path:
+    """Write one, as a whole or not at all; its path.
+
+    :raises OSError: if the directory cannot be written to; what was there before stays
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         # Half a surrogate pair may come from outside and cannot be encoded; it becomes a question mark.

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chaos.reporting.matrix.document import MatrixDocument
 from chaos.schemas.experiment import experiment_schema
 from chaos.sla.documents import ProbeDocument
 from chaos.summary import SummaryDocument
@@ -24,6 +25,7 @@ def published() -> dict[str, dict[str, Any]]:
     """The schemas by name; ``NAME.schema.json`` is the file of each."""
     return {
         "experiment": {"$schema": DRAFT, **experiment_schema()},
+        "matrix": {"$schema": DRAFT, **MatrixDocument.model_json_schema(mode="serialization")},
         "probe": {"$schema": DRAFT, **ProbeDocument.model_json_schema(by_alias=True)},
         "summary": {"$schema": DRAFT, **SummaryDocument.model_json_schema(mode="serialization")},
     }

@@ -24,6 +24,8 @@ READY_SECONDS = 10.0
 END_SECONDS = 10.0
 WATCH_SECONDS = 0.2
 WHO = "the session"
+OWED_SECONDS = 7 * 86400.0
+"""After so long what a run itself owes is undone even if the run seems to live."""
 
 
 class Books:
@@ -35,6 +37,7 @@ class Books:
     def __init__(self, run: str, target: str, directory: Path, problem: Callable[[str], None]) -> None:
         self._about = (run, target, directory)
         self._problem = problem
+        self._owed = 0
         self._ledger: Ledger | None = None
         self._warden: subprocess.Popen[bytes] | None = None
 
@@ -76,6 +79,14 @@ class Books:
         """Write an intent, as :meth:`chaos.faults.ledger.Ledger.intend`."""
         self._opened.intend(lease, fault, by, touches, undo, seconds)
         self._tell(CHANGED)
+
+    def owe(self, by: str, touches: Sequence[str], undo: Mapping[str, Any]) -> Callable[[], None]:
+        """Write down what the run itself must undo; what it returns says that this was done."""
+        self._owed += 1
+        short = f"session-{self._owed}"
+        lease = f"{self._about[0]}.{short}"
+        self.intend(lease, short, by, touches, undo, OWED_SECONDS)
+        return lambda: self.reverted(lease, "undone in order")
 
     def in_force(self, lease: str) -> None:
         """It is in force."""

@@ -12,7 +12,7 @@ from chaos.faults.base import RevertError, Undo
 from chaos.session.deadlines import Problem, deadline, shielded
 from chaos.session.plan import package_of
 from chaos.session.settings import ModelArgument
-from chaos.targets.base import Describe, Register, Target, need
+from chaos.targets.base import Describe, Register, RegisterBatched, Target, need
 from chaos.targets.context import Owe
 from chaos.targets.registry import EMBEDDED, open_by_url, parse_url
 
@@ -40,7 +40,13 @@ async def deployed(
         settle = owe("chaos.session.deployment:Deployment", [f"model '{model.name}' on {target.url}"], undo)
     try:
         with deadline(f"registering model '{model.name}'"):
-            await register.register(model.name, package_of(model), model.workers)
+            if model.batch > 1:
+                batched = need(target, RegisterBatched)
+                await batched.register_batched(
+                    model.name, package_of(model), model.workers, model.batch, model.delay
+                )
+            else:
+                await register.register(model.name, package_of(model), model.workers)
         yield
     finally:
         # After a refusal too, as an answer may be lost; unregistering what is not there is no error.

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from anyio.from_thread import start_blocking_portal
 
 from chaos.analysis import Summary, analyse
-from chaos.errors import ChaosError
+from chaos.errors import ChaosError, single
 from chaos.history import HistoryWriter, read_history
 from chaos.reporting.terminal import open_view
 from chaos.reporting.write import write_reports
@@ -63,7 +63,7 @@ class Edge:
         try:
             self._serving, _ = self._portal.start_task(self._session.serve)
         except Exception as error:
-            raise _single(error) from None
+            raise single(error) from None
 
     def call(self, function: Callable[..., Awaitable[Result]], *arguments: Any) -> Result:
         """Run a coroutine function of the session; an interruption of this thread cancels it."""
@@ -73,7 +73,7 @@ class Edge:
         try:
             return future.result()
         except Exception as error:
-            raise _single(error) from None
+            raise single(error) from None
         except BaseException:
             future.cancel()
             raise
@@ -121,8 +121,8 @@ class Edge:
             self._portal_context.__exit__(type(failure) if failure else None, failure, None)
         if failure is None or self._serving is None:
             return []
-        single = _single(failure)
-        return [f"the session broke off: {str(single) or type(single).__name__}"]
+        cause = single(failure)
+        return [f"the session broke off: {str(cause) or type(cause).__name__}"]
 
 
 def open_edge(plan: Plan) -> Edge:
@@ -182,10 +182,3 @@ def _uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _single(error: BaseException) -> BaseException:
-    """The one error inside the groups that task groups wrap it in."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

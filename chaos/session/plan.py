@@ -18,7 +18,7 @@ from chaos.errors import DocumentError
 from chaos.faults.handler_dos import MODES
 from chaos.session.safety import named_on_command_line
 from chaos.session.settings import ControlArguments, ModelArgument
-from chaos.sla.documents import ProbeDocument
+from chaos.sla.documents import INFERENCES, ProbeDocument
 from chaos.sla.files import load_probe
 from chaos.targets.options import redacted
 from chaos.traffic.spec import Arrivals
@@ -62,6 +62,9 @@ def make_plan(arguments: Mapping[str, Any], title: str, source: str, argv: Seque
             probe = probe.model_copy(
                 update={"schedule": probe.schedule.model_copy(update={"rate": entry.rate})}
             )
+        if entry.via and probe.api not in INFERENCES:
+            place = f"{source}: controls: probes: {entry.file}"
+            raise DocumentError(place, f"link '{entry.via}' carries no '{probe.api}'", "leave 'via' out")
         probes.append(probe)
     names = [probe.name for probe in probes]
     if len(set(names)) < len(names):

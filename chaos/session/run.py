@@ -8,7 +8,7 @@ runs beside it in the same loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -21,14 +21,17 @@ from chaos.faults.base import Fault, FaultContext
 from chaos.faults.helper import start_helper
 from chaos.faults.registry import check_needs
 from chaos.history import HistoryWriter, read_history
+from chaos.properties.judging import judge_cells
 from chaos.reporting.terminal import View
 from chaos.session.books import Books
 from chaos.session.deadlines import shielded
 from chaos.session.leases import Lease, Leases
+from chaos.session.measuring import Measuring, requested
 from chaos.session.plan import Plan, arrivals_of, sub_seed
 from chaos.session.safety import Safety
 from chaos.session.system import System, open_system
 from chaos.session.watchers import last_words, watch_resources, watch_states
+from chaos.sla.documents import INFERENCES
 from chaos.sla.guard import GuardWatch
 from chaos.sla.results import Verdict, worst
 from chaos.targets.options import redacted
@@ -36,9 +39,6 @@ from chaos.traffic.running import RunningTraffic, run_traffic
 from chaos.traffic.spec import Stream, WorkerSpec
 
 __all__ = ["Session"]
-
-OWED_SECONDS = 7 * 86400.0
-"""After so long what the session itself owes is undone even if it seems to live."""
 
 NULL_RATE = 50.0
 PROBES = "probes"
@@ -54,10 +54,10 @@ class Session:
         self._view = view
         self._phase = ""
         self._phase_began = 0.0
-        self._owed = 0
         self._books = Books(plan.run_id, redacted(plan.arguments.target), plan.directory, self._problem)
         safety = Safety(plan.arguments.safety, plan.allow)
         self._leases = Leases(plan.run_id, self._books, safety, self.emit, history.sync, self._enter)
+        self._measuring = Measuring(plan, self._books.owe, self.emit, self._enter)
         self._closing = anyio.Event()
         self._system: System
         self._tasks: TaskGroup
@@ -80,24 +80,26 @@ class Session:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._books)
             system = self._system = await open_system(
-                stack, self.plan, self.history.directory, self._record, self._owe, self._problem
+                stack, self.plan, self.history.directory, self._record, self._books.owe, self._problem
             )
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(self._tasks.cancel_scope.cancel)
             self._tasks.start_soon(self._books.watch)
             self._tasks.start_soon(watch_resources, system.target, self.emit)
-            self._tasks.start_soon(watch_states, system.target, self.plan, self.emit)
+            self._tasks.start_soon(
+                watch_states, system.target, self.plan, self._measuring.unless_busy(self.emit)
+            )
             stack.push_async_callback(last_words, system.target, self.plan, self.emit)
             # A backlog may wait its timeout for a connection, and as long again for the answer.
             grace = 2 * max(probe.timeout for probe in self.plan.probes) + 1.0
             probes = await self._start_traffic(self._probe_spec(system), grace)
             stack.push_async_callback(probes.stop)
-            stack.push_async_callback(shielded, self._problem, "reverting the faults", self._leases.revert)
+            stack.push_async_callback(shielded, self._problem, "reverting the faults", self.revert)
             self._enter("warmup")
             await anyio.sleep(self.plan.arguments.seconds.warmup)
             task_status.started()
             await self._closing.wait()
-            await self._leases.revert()
+            await self.revert()
             self._enter("end")
 
     def close(self) -> None:
@@ -112,9 +114,9 @@ class Session:
         only a failed objective counts.
         """
         seconds = self.plan.arguments.seconds
-        if self._leases.held:
+        if self._leases.held or self._measuring.busy:
             return self._verdict() is not Verdict.FAIL
-        if self._leases.count == 0:
+        if self._leases.count + self._measuring.count == 0:
             if self._phase != "baseline":
                 self._enter("baseline")
             await self._measured(seconds.baseline)
@@ -126,9 +128,26 @@ class Session:
         """Hold a fault for ``seconds`` and revert it, as :meth:`chaos.session.leases.Leases.hold` says."""
         return await self._leases.hold(name, arguments, seconds, self._fault_context)
 
+    async def measure(
+        self, name: str, apis: str | Sequence[str], settings: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Measure a property on APIs; what :func:`chaos.actions.measure` returns.
+
+        :raises DocumentError: if there is no such property, cell or setting
+        """
+        wanted = requested(name, apis, settings)
+        seed = sub_seed(self.plan.seed, "measure", str(self._measuring.count + 1)) % 2**31
+        cut_short = await self._measuring.measure(self._system.target, wanted, seed)
+        results = judge_cells(read_history(self.history.directory))[-len(wanted.apis) :]
+        told = [
+            {"cell": result.name, "verdict": result.verdict.value, "reason": result.reason}
+            for result in results
+        ]
+        return {"cells": told, "cut_short": cut_short}
+
     async def revert(self) -> int:
-        """Revert every fault in force; return how many there were."""
-        return await self._leases.revert()
+        """Revert every fault in force and end a measurement; return how many there were."""
+        return await self._leases.revert() + await self._measuring.end()
 
     def _fault_context(self, fault: Fault, name: str, lease: Lease) -> FaultContext:
         """What a fault is given; checks that what it needs is there.
@@ -162,14 +181,6 @@ class Session:
             link_api=system.link_api,
         )
 
-    def _owe(self, by: str, touches: Sequence[str], undo: Mapping[str, Any]) -> Callable[[], None]:
-        """Write down what the session itself must undo; what it returns says that this was done."""
-        self._owed += 1
-        short = f"session-{self._owed}"
-        lease = f"{self.plan.run_id}.{short}"
-        self._books.intend(lease, short, by, touches, undo, OWED_SECONDS)
-        return lambda: self._books.reverted(lease, "undone in order")
-
     def _verdict(self) -> Verdict:
         """Of the objectives in the phases that have begun; the history so far decides."""
         summary = analyse(read_history(self.history.directory))
@@ -187,7 +198,8 @@ class Session:
         plan = self.plan
         seconds = plan.arguments.seconds
         probes = [probe.model_dump(by_alias=True, exclude_none=True, mode="json") for probe in plan.probes]
-        for document, argument in zip(probes, plan.arguments.probes, strict=True):
+        for document, probe, argument in zip(probes, plan.probes, plan.arguments.probes, strict=True):
+            document |= {"payload": probe.payload} if probe.api in INFERENCES else {}
             document |= {"via": argument.via} if argument.via else {}
         self.emit(
             "run",
@@ -212,7 +224,7 @@ class Session:
             streams=tuple(
                 Stream(
                     name=probe.name,
-                    request=system.infer_request(probe.model, probe.payload, via_link=bool(argument.via)),
+                    request=system.request(probe, via_link=bool(argument.via)),
                     arrivals=arrivals_of(probe),
                     timeout=probe.timeout,
                     seed=sub_seed(self.plan.seed, "probe", probe.name),
@@ -243,7 +255,7 @@ class Session:
         for probe, index, watch in self._guards:
             entry = frame["streams"].get(probe)
             burn = watch.feed(entry, frame["at"]) if entry is not None else None
-            if burn is not None and self._leases.cut_short():
+            if burn is not None and (self._leases.cut_short() or self._measuring.cut_short()):
                 self.emit("guard", probe=probe, guard=index, burn=burn, n=watch.n)
 
     def _record(

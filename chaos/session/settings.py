@@ -43,13 +43,16 @@ class ModelArgument(_Arguments):
     """A model that is registered before the baseline and unregistered at the end.
 
     Either ``package`` names its handler package in the target's model store, or ``hostile`` names the mode
-    of the handler denial of service that it is to be abused for, which determines the package.
+    of the handler denial of service that it is to be abused for, which determines the package. With a ``batch`` above 1
+    its requests go to the handler in batches of up to so many, waited for as long as the ``delay``, in seconds.
     """
 
     name: str = Field(min_length=1)
     package: str | None = None
     hostile: ModeName | None = None
     workers: int = Field(default=1, ge=0, le=1024)
+    batch: int = Field(default=1, ge=1, le=1024)
+    delay: float = Field(default=0.0, ge=0, le=60)
 
     @model_validator(mode="after")
     def _one_source(self) -> ModelArgument:

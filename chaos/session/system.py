@@ -19,7 +19,8 @@ from chaos.proxy.process import FaultProxy
 from chaos.session.deadlines import Problem, deadline, shielded
 from chaos.session.deployment import deployed
 from chaos.session.plan import Plan, sub_seed
-from chaos.targets.base import Infer, Register, Target, need
+from chaos.sla.documents import INFERENCES, ProbeDocument
+from chaos.targets.base import ControlRequests, Infer, Register, Scale, Target, need
 from chaos.targets.context import Owe, Record
 from chaos.targets.options import redacted
 from chaos.targets.registry import open_by_url
@@ -29,6 +30,10 @@ __all__ = ["CLIENT", "LinkProxy", "System", "open_system"]
 
 CLIENT = "client"
 """The link between clients and the target, and the name of its proxy."""
+
+CHANGES = frozenset({"register", "unregister", "scale"})
+"""Calls that change nothing only where the control plane counts workers and refuses a name that is taken: one that
+loads and unloads what a repository holds would load it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,20 @@ class System:
     client: str = ""
     """``host:port`` of the proxied link to the target; empty if it is not proxied."""
 
-    def infer_request(self, model: str, payload: object, via_link: bool = False) -> HttpRequest:
-        """A probe's request, sent through the link ``client`` if asked; no I/O."""
-        request = need(self.target, Infer).infer_request(model, payload)
+    def request(self, probe: ProbeDocument, via_link: bool = False) -> HttpRequest:
+        """A probe's request, sent through the link ``client`` if asked; no I/O.
+
+        :raises CapabilityError: if the target lacks what the probe calls
+        """
+        if probe.api in INFERENCES:
+            request = need(self.target, Infer).infer_request(probe.model, probe.payload)
+        else:
+            if probe.api in CHANGES:
+                need(self.target, Scale)
+            request = need(self.target, ControlRequests).control_request(
+                probe.api, probe.model, probe.workers or 0, probe.package
+            )
+        request = replace(request, expect=probe.expect_status)
         if not via_link:
             return request
         parts = urlsplit(request.url)

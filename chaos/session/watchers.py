@@ -11,6 +11,7 @@ import anyio.to_thread
 from chaos.errors import ChaosError
 from chaos.session.plan import Plan
 from chaos.session.watching import EXECUTIONS, error_entry, read_executions, watch_state
+from chaos.sla.documents import INFERENCES
 from chaos.targets.base import Describe, Errors, Processes, Target
 from chaos.targets.resources import ResourceSampler
 
@@ -64,6 +65,6 @@ async def last_words(target: Target, plan: Plan, emit: Emit) -> None:
 
 
 def _models(plan: Plan) -> list[str]:
-    """Every model that the run serves or calls."""
+    """Every model that the run serves or sends inferences to."""
     served = [model.name for model in plan.arguments.models]
-    return sorted({*served, *(probe.model for probe in plan.probes)})
+    return sorted({*served, *(probe.model for probe in plan.probes if probe.api in INFERENCES)})

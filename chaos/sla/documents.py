@@ -6,7 +6,33 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Guard", "Objective", "PhaseName", "ProbeDocument", "Schedule"]
+__all__ = ["INFERENCES", "Guard", "Objective", "PhaseName", "ProbeApi", "ProbeDocument", "Schedule"]
+
+ProbeApi = Literal[
+    "register",
+    "inference",
+    "batch_inference",
+    "handlers",
+    "scale",
+    "unregister",
+    "health",
+    "api_description",
+    "describe",
+    "list",
+]
+"""What a probe can call: the APIs of :mod:`chaos.properties.table`."""
+
+INFERENCES = frozenset({"inference", "batch_inference", "handlers"})
+"""Those that send a payload to a model; the others are of the control plane."""
+
+_NEEDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(INFERENCES, ("model", "payload")),
+    "register": ("model", "package", "expect_status"),
+    "unregister": ("model", "expect_status"),
+    "scale": ("model", "workers"),
+    "describe": ("model",),
+}
+"""The fields that a probe of an API needs; it may have no other of those that depend on the API."""
 
 PhaseName = Literal["baseline", "fault", "recovery"]
 """The windows in which objectives are judged, each by itself."""
@@ -115,13 +141,43 @@ class Guard(_Document):
 
 
 class ProbeDocument(_Document):
-    """A probe file: traffic with objectives, measured from before the fault until after recovery."""
+    """A probe file: traffic with objectives, measured from before the fault until after recovery.
+
+    A probe must change nothing. Those of the control plane read, ask for the number of workers that there is, or ask
+    for what has to be refused: to register a name that is taken, to unregister one that is not there.
+    """
 
     schema_: str | None = Field(default=None, alias="$schema")
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-    model: str = Field(description="the model that is called")
-    payload: Any = Field(description="what it is sent; '{nonce}' in it is replaced and its echo checked")
+    api: ProbeApi = Field(default="inference", description="what is called")
+    model: str = Field(default="", description="the model that is called, or that the call is about")
+    payload: Any = Field(
+        default=None, description="what an inference sends; '{nonce}' in it is replaced and its echo checked"
+    )
+    package: str = Field(default="", description="the handler package that 'register' names")
+    workers: int | None = Field(
+        default=None, ge=0, le=1024, description="that 'scale' asks for: as many as there are"
+    )
+    expect_status: tuple[Annotated[int, Field(ge=200, le=599)], ...] = Field(
+        default=(), description="the HTTP statuses of a right answer; any 2xx if empty"
+    )
     schedule: Schedule
     timeout: float = Field(default=5.0, gt=0, le=300, description="seconds a request may take")
     objectives: tuple[Objective, ...] = Field(min_length=1)
     guards: tuple[Guard, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_its_api(self) -> ProbeDocument:
+        needed = _NEEDS.get(self.api, ())
+        for field in ("model", "payload", "package", "workers"):
+            given = field in self.model_fields_set and getattr(self, field) != ""
+            if field in needed and not given:
+                raise ValueError(f"a probe of '{self.api}' needs '{field}'")
+            if given and field not in needed:
+                raise ValueError(f"a probe of '{self.api}' takes no '{field}'")
+        if "expect_status" in needed and not (self.expect_status and min(self.expect_status) >= 400):
+            raise ValueError(
+                f"a probe of '{self.api}' changes nothing, so it has to be refused: say with which status in "
+                "'expect_status', such as [409]"
+            )
+        return self

@@ -18,16 +18,21 @@ __all__ = [
     "ErrorRecord",
     "Errors",
     "Infer",
+    "Limits",
     "LinkState",
     "Links",
     "ModelState",
+    "NodeLimits",
     "Part",
     "Parts",
     "Processes",
     "Register",
+    "RegisterBatched",
     "Role",
     "Scale",
     "Target",
+    "Timings",
+    "Told",
     "need",
 ]
 
@@ -96,6 +101,32 @@ class ErrorRecord:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class NodeLimits:
+    """What a target says that its node can bear: ``workers`` in all, and ``memory`` in bytes that they may take
+    together, of which each is given ``worker_memory``; a worker is given at most ``batch`` requests at once."""
+
+    workers: int
+    memory: int
+    worker_memory: int
+    batch: int
+
+    @property
+    def bearable(self) -> int:
+        """How many workers there may be in all, by whichever limit comes first."""
+        return min(self.workers, self.memory // self.worker_memory)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a target has counted of one model's requests: how many were ``served``, and how many seconds they spent
+    in all ``waiting`` for a worker and in ``service``. The counts only grow; what is between two readings tells."""
+
+    served: int
+    waiting: float
+    service: float
+
+
 @runtime_checkable
 class Target(Protocol):
     """A system under test. ``url`` is what the user named it by."""
@@ -138,6 +169,19 @@ class Register(Protocol):
 
     async def unregister(self, model: str) -> None:
         """Stop serving it and give its resources back. A model that is not there is no error."""
+
+
+@runtime_checkable
+class RegisterBatched(Protocol):
+    """Capability: serves a model in batches that are made as requests come."""
+
+    async def register_batched(self, model: str, package: str, workers: int, size: int, delay: float) -> None:
+        """As :meth:`Register.register`; a worker that is free takes the first request and waits up to ``delay``
+        seconds for more, up to ``size``, and gives them to its handler at once.
+
+        :raises CapabilityError: if this system is not known to make batches
+        :raises TargetError: if the target refuses, with its own words
+        """
 
 
 @runtime_checkable
@@ -210,11 +254,34 @@ class Errors(Protocol):
 
 
 @runtime_checkable
+class Limits(Protocol):
+    """Capability: says what its node can bear, so that it is known what it has to refuse."""
+
+    async def limits(self) -> NodeLimits:
+        """As they are configured, whatever is taken of them.
+
+        :raises TargetError: if the target does not say
+        """
+
+
+@runtime_checkable
 class Links(Protocol):
     """Capability: says which of the links between its own processes stand."""
 
     async def links(self) -> list[LinkState]:
         """All of them, as it knows them now."""
+
+
+@runtime_checkable
+class Timings(Protocol):
+    """Capability: tells the wait of requests and their service apart."""
+
+    async def timings(self, model: str) -> Told:
+        """The counts for a model so far; zeros if nothing was served yet.
+
+        :raises CapabilityError: if it turns out not to count them, as where its metrics are not reachable
+        :raises TargetError: if it does not answer
+        """
 
 
 Capability = TypeVar("Capability")

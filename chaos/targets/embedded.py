@@ -5,6 +5,7 @@
     defect       a wrong behaviour, by its name; may come more than once
     models       a further directory of handler packages
     memory       what a replica may take over its base, in MiB (default: 512)
+    node_memory  what all replicas together may take, in MiB (default: 16384, or what the machine has if it is less)
     cgroup       ``no``: memory is limited by a resource limit, not by the kernel's OOM killer
     inference, management, metrics
                  ports; free ones are taken if not given
@@ -22,7 +23,7 @@ import anyio.to_thread
 import psutil
 
 from chaos.errors import TargetError
-from chaos.targets.base import ErrorRecord, LinkState, ModelState, Part, Target
+from chaos.targets.base import ErrorRecord, LinkState, ModelState, NodeLimits, Part, Target, Told
 from chaos.targets.context import TargetContext, UnansweredError, recorded
 from chaos.targets.http import ControlClient
 from chaos.targets.platform import LOG, Platform
@@ -35,7 +36,7 @@ from chaos.traffic.spec import HttpRequest
 __all__ = ["Embedded", "open_target"]
 
 PORTS = ("inference", "management", "metrics")
-OPTIONS = ("defect", "models", "memory", "cgroup", *PORTS)
+OPTIONS = ("defect", "models", "memory", "node_memory", "cgroup", *PORTS)
 ASK_SECONDS = 2.0
 """How long the manager may take to say whose replicas are whose, before what it said last is believed."""
 
@@ -65,7 +66,7 @@ class Embedded:
         self._defects = tuple(dict.fromkeys((*named, *context.defects)))
         self._ports = {name: _port(url, name) for name in PORTS}
         self._models = _directory(url)
-        self._memory = _memory(url)
+        self._memory = {name: _memory(url, name) for name in ("memory", "node_memory")}
         self._cgroup = _cgroup(url)
         self._platform: Platform | None = None
         self._workers: dict[int, tuple[str, str]] = {}
@@ -121,6 +122,10 @@ class Embedded:
         """Serve a handler package of the platform, or of the directory ``models``."""
         await self._opened().register(model, package, workers)
 
+    async def register_batched(self, model: str, package: str, workers: int, size: int, delay: float) -> None:
+        """As :meth:`register`, with the platform's adaptive batching."""
+        await self._opened().register_batched(model, package, workers, size, delay)
+
     async def unregister(self, model: str) -> None:
         """Drain it and let it go; that it is not there is no error."""
         await self._opened().unregister(model)
@@ -142,6 +147,10 @@ class Embedded:
     async def describe(self, model: str) -> ModelState:
         """What the platform says of a model."""
         return await self._opened().describe(model)
+
+    async def timings(self, model: str) -> Told:
+        """From the proxy's metrics, which are TorchServe's."""
+        return await self._opened().timings(model)
 
     def pids(self) -> list[int]:
         """The platform's supervisor, from which all its processes descend."""
@@ -190,6 +199,14 @@ class Embedded:
             ),
         ]
 
+    async def limits(self) -> NodeLimits:
+        """How many workers it runs at most, and by how much memory."""
+        answer = await self._call("GET", "/limits")
+        try:
+            return NodeLimits(**answer)
+        except TypeError:
+            raise UnansweredError(f"target {self.url}: its limits are none: {answer}") from None
+
     async def _call(self, method: str, path: str) -> dict[str, Any]:
         """What the platform answers on its management port beside TorchServe's own paths."""
         if self._management is None:
@@ -225,8 +242,8 @@ class Embedded:
             words += ["--defect", defect]
         if self._models is not None:
             words += ["--models", str(self._models)]
-        if self._memory:
-            words += ["--memory", str(self._memory)]
+        for name, memory in self._memory.items():
+            words += [f"--{name.replace('_', '-')}", str(memory)] if memory else []
         if not self._cgroup:
             words += ["--no-cgroup"]
         if self._context.directory is not None:
@@ -256,10 +273,10 @@ def _port(url: TargetURL, name: str) -> int:
     return int(value)
 
 
-def _memory(url: TargetURL) -> int:
-    value = url.option("memory", "0")
+def _memory(url: TargetURL, name: str) -> int:
+    value = url.option(name, "0")
     if not (value.isascii() and value.isdecimal()):
-        raise TargetError(f"target {url.text}: option 'memory' is a number of MiB, not '{value}'")
+        raise TargetError(f"target {url.text}: option '{name}' is a number of MiB, not '{value}'")
     return int(value)
 
 

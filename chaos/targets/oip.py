@@ -15,7 +15,7 @@ import anyio
 import anyio.to_thread
 
 from chaos.errors import CapabilityError, TargetError
-from chaos.targets.base import ModelState, Part, Target
+from chaos.targets.base import ModelState, Part, Target, Told
 from chaos.targets.context import TargetContext, UnansweredError, recorded
 from chaos.targets.http import ControlClient
 from chaos.targets.names import Names
@@ -29,12 +29,16 @@ __all__ = ["INPUT", "OIP", "LocalOIP", "open_target"]
 OPTIONS = ("token", "verify")
 OURS = "chaos-embedded"
 """The name in the server's metadata by which the embedded platform is known."""
+TRITON = "triton"
+"""The name by which Triton says that it is one."""
 INPUT = "payload"
 """The input tensor that carries a payload which is not in the protocol's own form."""
 HEALTH_SECONDS = 5.0
 READY_SECONDS = 25.0
 GONE_SECONDS = 15.0
 POLL_SECONDS = 0.05
+SERVICE = ("compute_input", "compute_infer", "compute_output")
+"""What a request's service consists of, in the statistics extension's words."""
 SERVED = ("READY", "LOADING", "UNKNOWN")
 """States of a model that is in, or on its way in; MLServer says UNKNOWN of one that it loads."""
 
@@ -56,7 +60,8 @@ class OIP:
         self._token = secret(url, "token")
         self._client = ControlClient(url.base, self._token, self._verify)
         self._record = context.record
-        self._ours = False
+        self._ours = self._triton = False
+        self._batched: set[str] = set()
         self._names = Names()
 
     async def open(self) -> None:
@@ -67,7 +72,7 @@ class OIP:
             metadata = answer.expect(f"target {self.url}: reading the server's metadata", hint).json()
             if not isinstance(metadata, dict) or "name" not in metadata:
                 raise TargetError(f"target {self.url}: {answer.url} answered '{answer.words}' ({hint})")
-            self._ours = metadata["name"] == OURS
+            self._ours, self._triton = metadata["name"] == OURS, metadata["name"] == TRITON
 
     async def close(self) -> None:
         """Let go of the connections; the server is not ours to stop."""
@@ -87,7 +92,9 @@ class OIP:
         if isinstance(payload, dict) and "inputs" in payload:
             document: dict[str, Any] = dict(payload)
         else:
-            tensor = {"name": INPUT, "shape": [1], "datatype": "BYTES", "data": [json.dumps(payload)]}
+            # to a model that batches, Triton adds a dimension: of how many inferences a request has, here one
+            shape = [1, 1] if model in self._batched else [1]
+            tensor = {"name": INPUT, "shape": shape, "datatype": "BYTES", "data": [json.dumps(payload)]}
             document = {"inputs": [tensor]}
         # an id beside a nonce in the payload would be echoed by the server, whatever the model answers
         if "id" not in document and NONCE not in json.dumps(document):
@@ -107,25 +114,64 @@ class OIP:
         is loaded already belongs to who loaded it: it is refused, and :meth:`unregister` will not touch it.
         """
         with recorded(self._record, "register", model):
-            what = f"target {self.url}: loading model '{model}'"
-            if await self._ready(model):
-                self._names.taken(model)
-                raise TargetError(
-                    f"{what}: the server serves a model of that name already (unload it first, or choose another name)"
-                )
-            body = self._loading(package, workers)
-            answer = await self._client.call("POST", _repository(model, "load"), body=body)
-            remedy = (
-                "is there such a handler package?"
-                if self._ours
-                else (
-                    f"a model of that name, serving what '{package}' stands for, must be in the server's repository, "
-                    "and the server must let models be loaded: Triton with --model-control-mode=explicit"
-                )
+            await self._load(model, package, self._loading(package, workers))
+
+    async def register_batched(self, model: str, package: str, workers: int, size: int, delay: float) -> None:
+        """As :meth:`register`, on the embedded platform and on Triton, where the configuration of the repository is
+        loaded first, and then again with its dynamic batching (docs/user_guide/batcher.md of Triton's server).
+
+        :raises CapabilityError: on another server, of which the protocol does not tell how it makes batches
+        """
+        if not (self._ours or self._triton):
+            raise CapabilityError(
+                f"target {self.url}: the protocol knows no batches, and this server is neither Triton nor the embedded "
+                "platform (configure its batches, and use the cells of inference)"
             )
-            answer.expect(what, remedy)
-            self._names.registered(model)
-            await self._until(model, ready=True, what=what)
+        with recorded(self._record, "register", model):
+            body = self._loading(package, workers)
+            if self._ours:
+                body["parameters"] |= {"batch_size": size, "max_batch_delay": round(delay * 1000)}
+            await self._load(model, package, body)
+            if self._triton:
+                await self._batch(model, size, delay)
+
+    async def _batch(self, model: str, size: int, delay: float) -> None:
+        """Have Triton load a model again, with dynamic batching."""
+        what = f"target {self.url}: loading model '{model}' with batches of {size}"
+        answer = await self._client.call("GET", f"{_path(model)}/config")
+        config = answer.expect(what).json()
+        if not isinstance(config, dict):
+            raise UnansweredError(f"{what}: its configuration is none: '{answer.words}'")
+        config["max_batch_size"] = size
+        config["dynamic_batching"] = {
+            "preferred_batch_size": [size],
+            "max_queue_delay_microseconds": round(delay * 1e6),
+        }
+        body = {"parameters": {"config": json.dumps(config)}}
+        answer = await self._client.call("POST", _repository(model, "load"), body=body)
+        answer.expect(what, "does its backend make batches?")
+        self._batched.add(model)
+        await self._until(model, ready=True, what=what)
+
+    async def _load(self, model: str, package: str, body: dict[str, Any]) -> None:
+        what = f"target {self.url}: loading model '{model}'"
+        if await self._ready(model):
+            self._names.taken(model)
+            raise TargetError(
+                f"{what}: the server serves a model of that name already (unload it first, or choose another name)"
+            )
+        answer = await self._client.call("POST", _repository(model, "load"), body=body)
+        remedy = (
+            "is there such a handler package?"
+            if self._ours
+            else (
+                f"a model of that name, serving what '{package}' stands for, must be in the server's repository, "
+                "and the server must let models be loaded: Triton with --model-control-mode=explicit"
+            )
+        )
+        answer.expect(what, remedy)
+        self._names.registered(model)
+        await self._until(model, ready=True, what=what)
 
     async def unregister(self, model: str) -> None:
         """Unload it and wait until it is gone; that it is not there is no error."""
@@ -137,6 +183,7 @@ class OIP:
             if answer.status != 404:
                 answer.expect(what, "does the server let models be unloaded?")
             await self._until(model, ready=False, what=what)
+            self._batched.discard(model)
             self._names.released(model)
 
     def control_request(
@@ -200,6 +247,22 @@ class OIP:
         loaded = ready or any(entry.get("state") in SERVED for entry in entries)
         desired = await self._instances(model) if loaded else 0
         return ModelState(model, ready, desired if ready else 0, desired, (), entries[0] if entries else {})
+
+    async def timings(self, model: str) -> Told:
+        """From the statistics extension, which Triton has."""
+        answer = await self._client.call("GET", f"{_path(model)}/stats")
+        if answer.status in (404, 405, 501):
+            raise CapabilityError(f"target {self.url}: the server has no statistics of model '{model}'")
+        content = answer.expect(f"target {self.url}: reading the statistics of model '{model}'").json()
+        try:
+            counted = [entry["inference_stats"] for entry in content["model_stats"]]  # type: ignore[index]
+            seconds = {key: sum(entry[key]["ns"] for entry in counted) / 1e9 for key in ("queue", *SERVICE)}
+            served = sum(int(entry["success"]["count"]) for entry in counted)
+        except (KeyError, TypeError):
+            raise UnansweredError(
+                f"target {self.url}: {answer.url} is no statistics: '{answer.words}'"
+            ) from None
+        return Told(served, seconds["queue"], sum(seconds[key] for key in SERVICE))
 
     def _headers(self) -> tuple[tuple[str, str], ...]:
         bearer = (("Authorization", f"Bearer {self._token}"),) if self._token else ()

@@ -26,7 +26,7 @@ from chaos.marks import PLATFORM, end_bearers
 from chaos.readiness import first_line
 from chaos.targets.base import Part, Role
 from chaos.targets.context import TargetContext
-from chaos.targets.processes import alive, part, session_members, tree
+from chaos.targets.processes import alive, children, part, session_members, tree
 
 __all__ = ["LOG", "Platform"]
 
@@ -123,7 +123,7 @@ class Platform:
                 if role is not None:
                     found.append(part(role, process))
                 elif FORK_SERVER in command:
-                    for child in (child for child in process.children() if alive(child)):
+                    for child in filter(alive, children(process)):
                         model, worker = workers.get(child.pid, ("", ""))
                         found.append(part("replica", child, model, worker and f"worker {worker}"))
         return found

@@ -40,7 +40,8 @@ def parse_url(url: str, defects: Sequence[str] = (), allow: Sequence[str] = ()) 
         if not is_loopback(host) and host not in allow:
             raise TargetError(
                 f"target {url}: {host} is not this machine, and only this machine may be tested unless the host is "
-                f"named twice: in 'hosts' of the control's arguments, and on the command line with --var allow={host}"
+                f"named twice: in 'hosts' of the control's arguments, and on the command line with --var allow={host} "
+                f"(`chaos matrix` takes --allow {host})"
             )
     if defects and parsed.adapter != EMBEDDED:
         raise CapabilityError(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from chaos.targets.processes import tree
+
 __all__ = ["ResourceSampler", "Resources"]
 
 
@@ -35,7 +37,7 @@ class ResourceSampler:
         now = time.monotonic()
         seconds: dict[tuple[int, float], float] = {}
         processes = rss = fds = threads = 0
-        for process in _trees(roots):
+        for process in _members(roots):
             try:
                 with process.oneshot():
                     times = process.cpu_times()
@@ -51,13 +53,6 @@ class ResourceSampler:
         return Resources(processes, used / elapsed if elapsed > 0 else 0.0, rss, fds, threads)
 
 
-def _trees(roots: Iterable[int]) -> list[psutil.Process]:
-    found: dict[int, psutil.Process] = {}
-    for root in roots:
-        try:
-            process = psutil.Process(root)
-            for member in (process, *process.children(recursive=True)):
-                found.setdefault(member.pid, member)
-        except psutil.Error:
-            continue
-    return list(found.values())
+def _members(roots: Iterable[int]) -> list[psutil.Process]:
+    """The processes of all trees, each once."""
+    return list({process.pid: process for root in roots for process in tree(root)}.values())

@@ -19,15 +19,20 @@ from chaos.targets.base import (
     ErrorRecord,
     Errors,
     Infer,
+    Limits,
     Links,
     LinkState,
     ModelState,
+    NodeLimits,
     Part,
     Parts,
     Processes,
     Register,
+    RegisterBatched,
     Scale,
     Target,
+    Timings,
+    Told,
 )
 from chaos.traffic.spec import HttpRequest
 
@@ -36,6 +41,7 @@ __all__ = ["ContractError", "FakeTarget", "ValidatingTarget"]
 CAPABILITIES: tuple[type[Any], ...] = (
     Infer,
     Register,
+    RegisterBatched,
     Scale,
     ControlRequests,
     Describe,
@@ -43,6 +49,8 @@ CAPABILITIES: tuple[type[Any], ...] = (
     Parts,
     Links,
     Errors,
+    Limits,
+    Timings,
 )
 
 
@@ -93,11 +101,12 @@ class FakeTarget:
     async def register(self, model: str, package: str, workers: int) -> None:
         """Take it in; a name that is taken, or a package that is not in the store, is refused."""
         self._called("register", model, package, workers)
-        if package not in self.packages:
-            raise TargetError(f"target {self.url}: there is no package '{package}' (put it into the store)")
-        if model in self.served:
-            raise TargetError(f"target {self.url}: model '{model}' is there already (choose another name)")
-        self.served[model] = workers
+        self._take_in(model, package, workers)
+
+    async def register_batched(self, model: str, package: str, workers: int, size: int, delay: float) -> None:
+        """Take it in, as :meth:`register` does."""
+        self._called("register_batched", model, package, workers, size, delay)
+        self._take_in(model, package, workers)
 
     async def unregister(self, model: str) -> None:
         """Let it go, if it is there."""
@@ -149,6 +158,24 @@ class FakeTarget:
         workers = [(name, number) for name in sorted(self.served) for number in range(self.served[name])]
         replicas = [LinkState(f"replica-{name}-{number}", name, True, 0.0) for name, number in workers]
         return [LinkState("manager", "", True, 0.0), *replicas]
+
+    async def limits(self) -> NodeLimits:
+        """Eight workers, of which its memory bears four; batches of sixteen."""
+        self._called("limits")
+        return NodeLimits(workers=8, memory=4 << 30, worker_memory=1 << 30, batch=16)
+
+    async def timings(self, model: str) -> Told:
+        """Nothing was served yet, whatever was sent: there is nobody to send it to."""
+        self._called("timings", model)
+        self._known(model)
+        return Told(served=0, waiting=0.0, service=0.0)
+
+    def _take_in(self, model: str, package: str, workers: int) -> None:
+        if package not in self.packages:
+            raise TargetError(f"target {self.url}: there is no package '{package}' (put it into the store)")
+        if model in self.served:
+            raise TargetError(f"target {self.url}: model '{model}' is there already (choose another name)")
+        self.served[model] = workers
 
     def _known(self, model: str) -> int:
         if model not in self.served:
@@ -295,6 +322,21 @@ def _links(answer: Any) -> Iterable[str]:
         yield f"a link is there twice: {names!r}"
 
 
+def _limits(answer: Any) -> Iterable[str]:
+    if not isinstance(answer, NodeLimits):
+        yield f"it returned {answer!r}, not NodeLimits"
+        return
+    if min(answer.workers, answer.memory, answer.worker_memory, answer.batch) < 1:
+        yield f"a limit is not positive: {answer!r}"
+
+
+def _told(answer: Any, *_: Any) -> Iterable[str]:
+    if not isinstance(answer, Told):
+        yield f"it returned {answer!r}, not Told"
+    elif min(answer.served, answer.waiting, answer.service) < 0:
+        yield f"something counted is negative: {answer!r}"
+
+
 def _request(answer: Any, *_: Any) -> Iterable[str]:
     if not isinstance(answer, HttpRequest):
         yield f"it returned {answer!r}, not an HttpRequest"
@@ -326,6 +368,8 @@ _CHECKS: dict[str, Callable[..., Iterable[str]]] = {
     "parts": _parts,
     "errors": _errors,
     "links": _links,
+    "limits": _limits,
+    "timings": _told,
     "infer_request": _request,
     "control_request": _request,
     "describe": _state,

@@ -21,13 +21,13 @@ import anyio
 import anyio.to_thread
 
 from chaos.errors import CapabilityError, TargetError
-from chaos.targets.base import ModelState, Part, Target
+from chaos.targets.base import ModelState, Part, Target, Told
 from chaos.targets.context import TargetContext, UnansweredError, recorded
 from chaos.targets.http import Answer, ControlClient, RefusedError
 from chaos.targets.names import Names
 from chaos.targets.options import flag, redacted, require_address, secret
 from chaos.targets.processes import LocalProcesses
-from chaos.targets.torchserve_answers import mapping, model_state
+from chaos.targets.torchserve_answers import mapping, model_state, told
 from chaos.targets.url import TargetURL, is_loopback
 from chaos.traffic.spec import HttpRequest
 
@@ -134,8 +134,15 @@ class TorchServe:
 
         A name that is taken belongs to who took it: it is refused, and :meth:`unregister` will not touch it.
         """
+        await self._register(model, workers, self._registering(model, package, workers))
+
+    async def register_batched(self, model: str, package: str, workers: int, size: int, delay: float) -> None:
+        """As :meth:`register`, with ``batch_size`` and ``max_batch_delay``, which TorchServe has in milliseconds."""
+        batching = {"batch_size": str(size), "max_batch_delay": str(round(delay * 1000))}
+        await self._register(model, workers, self._registering(model, package, workers) | batching)
+
+    async def _register(self, model: str, workers: int, parameters: dict[str, str]) -> None:
         with recorded(self._record, "register", model):
-            parameters = self._registering(model, package, workers)
             answer = await self._management.call("POST", "/models", params=parameters)
             archive = parameters["url"]
             what = f"target {self.url}: registering '{archive}' as model '{model}'"
@@ -234,6 +241,15 @@ class TorchServe:
         if self._processes is not None:
             await anyio.to_thread.run_sync(self._processes.saw, state.pids)
         return state
+
+    async def timings(self, model: str) -> Told:
+        """From its metrics in Prometheus' format; its ``ts_inference_latency`` counts the wait in the queue too."""
+        if not self._metrics.base:
+            raise CapabilityError(
+                f"target {self.url}: its metrics are not known (name their address: metrics=PORT)"
+            )
+        answer = await self._metrics.call("GET", "/metrics")
+        return told(self._expect(answer, f"target {self.url}: reading metrics"), model)
 
     async def _until(self, model: str, workers: int, before: Iterable[int], what: str) -> None:
         """Wait until exactly ``workers`` are ready and no others are listed, or run."""

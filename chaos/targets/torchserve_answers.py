@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaos.targets.base import ModelState
+from prometheus_client.parser import text_string_to_metric_families
+
+from chaos.targets.base import ModelState, Told
 from chaos.targets.context import UnansweredError
 from chaos.targets.http import Answer
 
-__all__ = ["mapping", "model_state"]
+__all__ = ["mapping", "model_state", "told"]
 
 
 def mapping(answer: Answer) -> dict[str, Any]:
@@ -41,3 +43,25 @@ def model_state(answer: Answer) -> ModelState:
         raise UnansweredError(
             f"{answer.url} does not describe a model: '{answer.words}' (is this TorchServe's management address?)"
         ) from None
+
+
+def told(answer: Answer, model: str) -> Told:
+    """What the metrics, in Prometheus' text format, have counted of a model: seconds.
+
+    :raises UnansweredError: if it is no such text
+    """
+    sums: dict[str, float] = {}
+    try:
+        for family in text_string_to_metric_families(answer.body.decode()):
+            for sample in family.samples:
+                if sample.labels.get("model_name") == model:
+                    # the parser takes these counters' names for ones that lack their ending
+                    name = sample.name.removesuffix("_total")
+                    sums[name] = sums.get(name, 0.0) + sample.value
+    except ValueError as error:
+        raise UnansweredError(
+            f"{answer.url}: these are no metrics: {error} (is this the metrics port?)"
+        ) from None
+    waiting = sums.get("ts_queue_latency_microseconds", 0.0) / 1e6
+    whole = sums.get("ts_inference_latency_microseconds", 0.0) / 1e6
+    return Told(int(sums.get("ts_inference_requests", 0.0)), waiting, max(0.0, whole - waiting))

@@ -5,7 +5,8 @@ What counts as what (:class:`chaos.traffic.spec.Outcome`):
 - lost before any byte of the answer: ``RESET``, by a clean close as well as by a reset
 - lost within the answer: ``TRUNCATED``, unless the answer was of the kind that a close ends
 - an answer that is not HTTP or whose headers have no end within a mebibyte, a status that is neither
-  2xx, 4xx nor 5xx, and a 2xx answer without the nonce that was sent: ``WRONG``
+  2xx, 4xx nor 5xx, and a right answer (2xx, or what was expected in its place) without the nonce that was sent:
+  ``WRONG``
 
 A request is never sent twice. A server that dies of a request and one that closed a kept connection
 a moment before look the same from here, so a retry could hide the very failure that is being looked
@@ -55,7 +56,7 @@ class Connection(asyncio.Protocol):
     """A client connection, before it is made, while a request is on it, and while it is idle.
 
     ``intended``, ``started`` and ``deadline`` are instants of the monotonic clock and belong to the
-    request in flight; ``deadline`` is infinite while there is none. ``parts`` are those of
+    request in flight; ``deadline`` is infinite while there is none. ``parts`` and ``expect`` are those of
     :class:`chaos.traffic.template.RequestTemplate`.
     """
 
@@ -63,6 +64,7 @@ class Connection(asyncio.Protocol):
         "_answered",
         "_checked",
         "_complete",
+        "_expect",
         "_extra",
         "_feed",
         "_found",
@@ -86,9 +88,12 @@ class Connection(asyncio.Protocol):
         "started",
     )
 
-    def __init__(self, owner: ConnectionOwner, parts: list[bytes]) -> None:
+    def __init__(
+        self, owner: ConnectionOwner, parts: list[bytes], expect: frozenset[int] = frozenset()
+    ) -> None:
         self._owner = owner
         self._parts = parts
+        self._expect = expect
         self._checked = len(parts) > 1
         self._parser: Any = httptools.HttpResponseParser(self)
         self._feed: Any = self._parser.feed_data
@@ -195,6 +200,8 @@ class Connection(asyncio.Protocol):
 
     def _class(self) -> Outcome:
         outcome = _CLASSES.get(self._status // 100, Outcome.WRONG)
+        if self._expect:
+            outcome = _OK if self._status in self._expect else Outcome.WRONG if outcome is _OK else outcome
         return outcome if self._found or outcome is not _OK else Outcome.WRONG
 
     def _end(self, outcome: Outcome, keep: bool) -> None:

@@ -84,7 +84,7 @@ class Pool:
         else:
             if len(self._connections) >= self._limit:
                 return False
-            connection = Connection(self, self._template.parts)
+            connection = Connection(self, self._template.parts, self._template.expect)
             self._connections[connection] = None
             connection.connecting = self._tasks.create_task(self._connect(connection))
         self.in_flight += 1

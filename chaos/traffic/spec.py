@@ -71,7 +71,8 @@ _LABELS = {
 class HttpRequest:
     """A request template; ``body`` and header values may hold :data:`NONCE`, also more than once.
 
-    Where they do, a 2xx answer whose body lacks the nonce that was sent is ``Outcome.WRONG``.
+    Where they do, a right answer whose body lacks the nonce that was sent is ``Outcome.WRONG``. An answer is right if
+    its status is one of ``expect``, or 2xx if that is empty; a 2xx that is not expected is ``Outcome.WRONG`` too.
     """
 
     url: str
@@ -79,6 +80,7 @@ class HttpRequest:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     verify_tls: bool = True
+    expect: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ def _stream(entry: dict[str, Any]) -> Stream:
     request = dict(entry["request"])
     request["headers"] = tuple((str(name), str(value)) for name, value in request["headers"])
     request["body"] = base64.b64decode(request["body"])
+    request["expect"] = tuple(int(status) for status in request["expect"])
     known = {item.name for item in fields(Stream)} - {"request", "arrivals"}
     rest = {name: value for name, value in entry.items() if name in known}
     return Stream(request=HttpRequest(**request), arrivals=Arrivals(**entry["arrivals"]), **rest)

@@ -23,12 +23,13 @@ class RequestTemplate:
     """What to send, and where to.
 
     ``parts`` are the request's bytes between its nonces; ``checked`` says whether there are any.
-    ``tls`` is the context of a connection, None for plain HTTP.
+    ``expect`` are the statuses of a right answer, any 2xx if empty. ``tls`` is the context of a connection, None for
+    plain HTTP.
 
     :raises ValueError: if the request cannot be put on the wire as HTTP/1.1
     """
 
-    __slots__ = ("checked", "host", "parts", "port", "tls")
+    __slots__ = ("checked", "expect", "host", "parts", "port", "tls")
 
     def __init__(self, request: HttpRequest) -> None:
         url = urlsplit(request.url)
@@ -39,6 +40,9 @@ class RequestTemplate:
         if request.method not in _WITH_BODY | _WITHOUT_BODY:
             known = ", ".join(sorted(_WITH_BODY | _WITHOUT_BODY))
             raise ValueError(f"method is {request.method!r} (one of {known})")
+        if not all(200 <= status <= 599 for status in request.expect):
+            raise ValueError(f"expect is {list(request.expect)} (final statuses of HTTP, 200 to 599)")
+        self.expect = frozenset(request.expect)
         self.host = url.hostname
         self.port = url.port or (443 if url.scheme == "https" else 80)
         self.tls = _tls_context(request.verify_tls) if url.scheme == "https" else None

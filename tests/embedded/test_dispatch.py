@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,8 @@ from chaos.embedded.dispatch import Dispatcher, Refused
 
 MODELS = ("a", "b")
 LIMIT = 3
+BATCHES = {"a": 1, "b": 3}
+DELAY = 1.0
 
 
 @dataclass(eq=False)
@@ -32,18 +35,24 @@ def dispatcher(*defects: Defect, workers: int = 1) -> Dispatcher[Request]:
 
 
 class History(RuleBasedStateMachine):
-    """Requests come, leave and finish; links break and heal; replicas drain: nothing is lost, doubled or swapped."""
+    """Requests come, leave and finish; links break and heal; replicas drain; time passes: nothing is lost, doubled or
+    swapped; no batch is larger than it may be, and none waits for longer beside a free replica.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.dispatcher: Dispatcher[Request] = Dispatcher()
         for model in MODELS:
-            self.dispatcher.set_model(model, workers=1, limit=LIMIT)
+            self.dispatcher.set_model(
+                model, workers=1, limit=LIMIT, batch=BATCHES[model], delay=DELAY * (BATCHES[model] > 1)
+            )
         self.numbers = 0
+        self.now = 0.0
+        self.gathered: dict[str, float] = {}
         self.replicas: dict[int, str] = {}
         self.up: set[int] = set()
         self.draining: set[int] = set()
-        self.busy: dict[int, Request] = {}
+        self.busy: dict[int, list[Request]] = {}
         self.waiting: list[Request] = []
 
     @rule(model=st.sampled_from(MODELS))
@@ -51,6 +60,7 @@ class History(RuleBasedStateMachine):
         self.numbers += 1
         request = Request(model, self.numbers)
         full = sum(other.model == model for other in self.waiting) >= LIMIT
+        assert not (full and self.free(model)), "a batch of so many is gone by now"
         if full:
             with pytest.raises(Refused, match="busy"):
                 self.dispatcher.submit(request)
@@ -78,7 +88,7 @@ class History(RuleBasedStateMachine):
     @rule(data=st.data())
     def disconnect(self, data: st.DataObject) -> None:
         replica = data.draw(st.sampled_from(sorted(self.up)))
-        assert self.dispatcher.disconnected(replica) is self.busy.pop(replica, None)
+        assert self.dispatcher.disconnected(replica) == self.busy.pop(replica, [])
         self.up.discard(replica)
 
     @precondition(lambda self: self.busy)
@@ -100,7 +110,7 @@ class History(RuleBasedStateMachine):
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         replica = data.draw(st.sampled_from(sorted(self.replicas)))
-        assert self.dispatcher.remove_replica(replica) is self.busy.pop(replica, None)
+        assert self.dispatcher.remove_replica(replica) == self.busy.pop(replica, [])
         del self.replicas[replica]
         self.up.discard(replica)
         self.draining.discard(replica)
@@ -112,28 +122,61 @@ class History(RuleBasedStateMachine):
         assert self.dispatcher.withdraw(request)
         assert not self.dispatcher.withdraw(request)
         self.waiting.remove(request)
+        self.assign()
 
-    def assign(self) -> None:
-        while (assignment := self.dispatcher.next()) is not None:
-            request, replica = assignment
-            oldest = next(other for other in self.waiting if other.model == request.model)
-            assert request is oldest, "first in, first out"
-            assert self.replicas[replica] == request.model
+    @rule(seconds=st.sampled_from([0.1, DELAY / 2, DELAY]))
+    def time_passes(self, seconds: float) -> None:
+        due = self.dispatcher.due()
+        if due is not None and due <= self.now + seconds:
+            self.now = due
+            assert self.assign(), "it said that there would be a batch"
+        else:
+            self.now += seconds
+            assert not self.assign(), "nothing was due"
+
+    def assign(self) -> int:
+        count = 0
+        while (assignment := self.dispatcher.next(self.now)) is not None:
+            requests, replica = assignment
+            model = requests[0].model
+            oldest = [other for other in self.waiting if other.model == model]
+            most = BATCHES[model]
+            assert requests == oldest[:most], "first in, first out, and as many as wait"
+            if len(requests) < most:
+                assert self.now >= self.gathered[model] + DELAY - 1e-9, "not before its time"
+            assert self.replicas[replica] == model
             assert replica in self.up
             assert replica not in self.draining
             assert replica not in self.busy
-            self.waiting.remove(request)
-            self.busy[replica] = request
+            for request in requests:
+                self.waiting.remove(request)
+            self.busy[replica] = requests
+            self.gathered.pop(model, None)
+            count += 1
+        for model in MODELS:
+            if not any(request.model == model for request in self.waiting):
+                self.gathered.pop(model, None)
+            elif self.free(model):
+                self.gathered.setdefault(model, self.now)
+        return count
+
+    def free(self, model: str) -> list[int]:
+        return [r for r in self.up - self.draining if self.replicas[r] == model and r not in self.busy]
 
     @invariant()
     def counts_are_right(self) -> None:
         for model in MODELS:
             waits = sum(request.model == model for request in self.waiting)
-            serves = sum(request.model == model for request in self.busy.values())
+            serves = sum(request.model == model for batch in self.busy.values() for request in batch)
             assert self.dispatcher.queued(model) == waits
             assert self.dispatcher.quiet(model) == (waits + serves == 0)
-            free = [r for r in self.up - self.draining if self.replicas[r] == model and r not in self.busy]
-            assert not (waits and free), "nobody waits beside a free replica of its own model"
+            if waits and self.free(model):
+                assert waits < BATCHES[model], (
+                    "nobody waits beside a free replica of its own model, but for more"
+                )
+                due = self.dispatcher.due()
+                assert due is not None
+                assert due <= self.now + DELAY
 
 
 TestHistory = History.TestCase
@@ -145,7 +188,7 @@ def test_a_model_never_waits_for_another() -> None:
     for request in (first, second, other):
         made.submit(request)
 
-    assert [made.next(), made.next(), made.next()] == [(first, 0), (other, 1), None]
+    assert [made.next(), made.next(), made.next()] == [([first], 0), ([other], 1), None]
 
 
 def test_the_shared_queue_blocks_behind_its_head_and_has_one_limit() -> None:
@@ -154,7 +197,7 @@ def test_the_shared_queue_blocks_behind_its_head_and_has_one_limit() -> None:
     for request in (first, second, other):
         made.submit(request)
 
-    assert made.next() == (first, 0)
+    assert made.next() == ([first], 0)
     assert made.next() is None, "b's replica is free, but a's request stands before it"
     made.submit(Request("a"))
     with pytest.raises(Refused):
@@ -167,9 +210,9 @@ def test_the_shared_pool_gives_any_free_replica_to_the_oldest_request() -> None:
     for request in (first, second, other):
         made.submit(request)
 
-    assert [made.next(), made.next(), made.next()] == [(first, 0), (second, 1), None]
+    assert [made.next(), made.next(), made.next()] == [([first], 0), ([second], 1), None]
     made.release(0)
-    assert made.next() == (other, 0)
+    assert made.next() == ([other], 0)
 
 
 def test_unknown_closed_and_workerless_models_are_refused() -> None:
@@ -192,6 +235,122 @@ def test_a_removed_model_gives_back_its_own_requests_in_order(models: list[str])
 
     assert made.remove_model("a") == [request for request in requests if request.model == "a"]
     assert made.queued("b") == models.count("b")
+
+
+def batching(
+    *defects: Defect, batch: int = 3, delay: float = DELAY, replicas: int = 1
+) -> Dispatcher[Request]:
+    made: Dispatcher[Request] = Dispatcher(frozenset(defects))
+    made.set_model("a", workers=replicas, limit=LIMIT, batch=batch, delay=delay)
+    for replica in range(replicas):
+        made.add_replica(replica, "a")
+        made.connected(replica)
+    return made
+
+
+def test_one_batch_is_gathered_at_a_time_however_many_replicas_are_free() -> None:
+    made = batching(replicas=2)
+    first, second = Request("a", 1), Request("a", 2)
+    made.submit(first)
+    assert made.next(10.0) is None
+    made.submit(second)
+
+    assert made.next(10.9) is None
+    assert made.due() == 11.0
+    assert made.next(11.0) == ([first, second], 0)
+    assert made.due() is None
+
+
+def test_the_delay_counts_from_when_a_replica_is_free() -> None:
+    made = batching(batch=2)
+    requests = [Request("a", number) for number in range(3)]
+    for request in requests:
+        made.submit(request)
+    assert made.next(0.0) == (requests[:2], 0)
+    assert made.next(5.0) is None
+    assert made.due() is None, "it waits for a replica, not for more"
+    made.release(0)
+
+    assert made.next(6.0) is None
+    assert made.next(7.0) == (requests[2:], 0)
+
+
+def test_what_leaves_the_batch_that_is_gathered_takes_its_time_with_it() -> None:
+    made = batching()
+    gone, later = Request("a", 1), Request("a", 2)
+    made.submit(gone)
+    made.next(0.0)
+    assert made.withdraw(gone)
+    made.submit(later)
+
+    assert made.next(0.9) is None
+    assert made.due() == 1.9
+
+
+def test_a_batch_is_filled_up_with_requests_of_another_model_only_with_the_defect() -> None:
+    for defects, taken in (((), ["a"]), ((Defect.BATCH_MIXES_MODELS,), ["a", "b", "b"])):
+        made = batching(*defects)
+        made.set_model("b", workers=1, limit=LIMIT, batch=3, delay=DELAY)
+        requests = [Request("a"), Request("b"), Request("b")]
+        for request in requests:
+            made.submit(request)
+        made.next(0.0)
+
+        found = made.next(DELAY)
+
+        assert found is not None
+        assert [request.model for request in found[0]] == taken
+        assert made.queued("b") == 3 - len(taken)
+
+
+def test_a_batch_larger_than_the_queue_is_gathered_all_the_same() -> None:
+    made = batching(batch=LIMIT + 2)
+    requests = [Request("a", number) for number in range(LIMIT + 2)]
+    for request in requests:
+        made.submit(request)
+        full = made.next(0.0)
+    assert full == (requests, 0)
+    for number in range(LIMIT):
+        made.submit(Request("a", number))
+    with pytest.raises(Refused, match="busy"):
+        made.submit(Request("a"))
+
+
+@pytest.mark.parametrize("change", [{"closed": True}, {"workers": 0}])
+def test_where_no_more_can_come_nothing_is_waited_for(change: dict[str, Any]) -> None:
+    made = batching()
+    request = Request("a")
+    made.submit(request)
+    assert made.next(0.0) is None
+    made.set_model("a", **{"workers": 1, "limit": LIMIT, "batch": 3, "delay": DELAY, **change})
+
+    assert made.next(0.1) == ([request], 0)
+
+
+def test_a_batch_goes_alone_or_waits_for_ever_with_a_defect() -> None:
+    requests = [Request("a", number) for number in range(3)]
+    alone, full = batching(Defect.BATCH_OF_ONE), batching(Defect.BATCH_WAITS_FULL)
+    for made in (alone, full):
+        made.submit(requests[0])
+        made.submit(requests[1])
+    assert alone.next(0.0) == (requests[:1], 0)
+    assert full.next(1e9) is None
+    full.submit(requests[2])
+    assert full.next(1e9) == (requests, 0)
+
+
+def test_a_batch_from_a_shared_queue_is_of_one_model() -> None:
+    made: Dispatcher[Request] = Dispatcher(frozenset({Defect.SHARED_QUEUE}))
+    for replica, model in enumerate(MODELS):
+        made.set_model(model, workers=1, limit=9, batch=2, delay=DELAY)
+        made.add_replica(replica, model)
+        made.connected(replica)
+    requests = [Request(model, number) for number, model in enumerate("abab")]
+    for request in requests:
+        made.submit(request)
+
+    assert made.next(0.0) == ([requests[0], requests[2]], 0)
+    assert made.next(0.0) == ([requests[1], requests[3]], 1)
 
 
 def test_a_request_of_a_former_registration_does_not_disturb_the_next() -> None:

@@ -37,7 +37,7 @@ class Rig:
         body = list(pieces) or [json.dumps(fields).encode()]
         header = {"protocol": "torchserve", "package": str(BUILT_IN / self._package)}
         words = {"model": "m", "version": "1.0", "content_type": "", "accept": ""}
-        self.link.send({**header, **words}, body, sum(map(len, body)))
+        self.link.send([({**header, **words}, body, sum(map(len, body)))])
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ def send(link: ReplicaLink, *pieces: bytes) -> None:
         "content_type": "",
         "accept": "",
     }
-    link.send({"protocol": "torchserve", **words}, list(pieces), sum(map(len, pieces)))
+    link.send([({"protocol": "torchserve", **words}, list(pieces), sum(map(len, pieces)))])
 
 
 async def test_a_cut_replica_link_heals_and_the_replica_lives() -> None:

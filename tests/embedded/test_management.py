@@ -67,7 +67,10 @@ def test_a_models_life(platform: Platform) -> None:
         ("?url=nowhere.mar", 404, "ModelNotFoundException"),
         ("?url=../echo", 404, "ModelNotFoundException"),
         ("?url=http://127.0.0.1/echo.mar", 400, "DownloadArchiveException"),
-        ("?url=echo&batch_size=8", 400, "BadRequestException"),
+        ("?url=echo&batch_size=0", 400, "BadRequestException"),
+        ("?url=echo&batch_size=101", 400, "BadRequestException"),
+        ("?url=echo&batch_size=2&max_batch_delay=-1", 400, "BadRequestException"),
+        ("?url=echo&batch_size=2&max_batch_delay=60001", 400, "BadRequestException"),
         ("?url=echo&model_name=a/b", 400, "BadRequestException"),
         ("?url=echo&initial_workers=65", 400, "BadRequestException"),
         ("?url=echo&response_timeout=0", 400, "BadRequestException"),
@@ -195,7 +198,7 @@ def test_a_broken_package_rolls_back(tmp_path: Path) -> None:
         assert platform.predict("by-path").json == {"mine": 1}
 
 
-def test_scaling_a_model_that_keeps_failing_says_in_progress_and_it_can_still_be_removed(
+def test_scaling_a_model_that_keeps_failing_is_refused_and_it_can_still_be_removed(
     tmp_path: Path,
 ) -> None:
     source = tmp_path / "flaky" / "code" / "inference.py"
@@ -204,7 +207,9 @@ def test_scaling_a_model_that_keeps_failing_says_in_progress_and_it_can_still_be
     with started("--models", str(tmp_path)) as platform:
         assert platform.manage("POST", "/models?url=flaky&synchronous=false").status == 202
         answer = platform.manage("PUT", "/models/flaky?min_worker=2&synchronous=true")
-        assert (answer.status, answer.json) == (206, {"status": "Workers scaling in progress..."})
+        assert "never" in refused(answer, 500, "InternalServerException")
+        described = platform.describe("flaky")
+        assert (described["minWorkers"], len(described["workers"])) == (1, 1)
         index = platform.call("POST", "/v2/repository/index").json
         assert next(entry for entry in index if entry["name"] == "flaky")["state"] == "UNAVAILABLE"
         assert platform.manage("DELETE", "/models/flaky").status == 200

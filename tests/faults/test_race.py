@@ -182,6 +182,14 @@ async def test_a_lost_answer_is_asked_for_again(loss: Loss) -> None:
     assert [entry["gone"] for entry in seen] == [loss == "early", False]
 
 
+async def test_a_lost_answer_that_nobody_asks_for_again() -> None:
+    with control_plane() as server:
+        url = f"http://127.0.0.1:{server.port}/models/victim?min_worker=3"
+        (attempt,) = await race([Entry(HttpRequest(url, "PUT"), "early", again=False)], 10.0)
+
+        assert (attempt.lost, attempt.again, attempt.outcome) == (True, False, "info")
+
+
 async def test_an_answer_that_is_lost_but_never_comes(server: ControlPlane) -> None:
     attempts = await race(entries(server.say("never"), 1, "answered"), 0.3)
 

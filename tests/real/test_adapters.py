@@ -8,11 +8,12 @@ from typing import Any
 import psutil
 import pytest
 
+from chaos.errors import CapabilityError
 from chaos.targets import oip
 from chaos.targets.base import Describe, Infer, Processes, Register, Scale, Target, need
 from chaos.targets.context import UnansweredError
 from chaos.targets.registry import open_by_url
-from tests.targets.contract import check_contract, infer
+from tests.targets.contract import check_batches, check_contract, infer
 
 pytestmark = [pytest.mark.real, pytest.mark.anyio]
 
@@ -25,6 +26,15 @@ MODES: dict[str, tuple[str, dict[str, Any], Sequence[int]]] = {
 
 async def test_the_contract(shared_url: str) -> None:
     await check_contract(open_by_url(shared_url), scales=shared_url.startswith("torchserve"))
+
+
+async def test_batches(shared_url: str, request: pytest.FixtureRequest) -> None:
+    target = open_by_url(shared_url)
+    if "mlserver" in request.node.name:
+        with pytest.raises(CapabilityError, match="neither Triton nor the embedded platform"):
+            await check_batches(target)
+    else:
+        await check_batches(target)
 
 
 @pytest.mark.parametrize("model", sorted(MODES))

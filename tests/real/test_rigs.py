@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -57,7 +58,11 @@ def test_an_environment_that_cannot_be_installed(tmp_path: Path) -> None:
 
 
 def test_the_bridge_serves_our_packages() -> None:
-    assert package_bridge.load(str(PACKAGES / "sleep"))(b'{"sleep_ms": 1, "nonce": "n"}').startswith(b"{")
-    huge = package_bridge.load(str(PACKAGES / "huge"))(b'{"mebibytes": 1, "nonce": "n"}')
+    sleep = package_bridge.Package(str(PACKAGES / "sleep"))
+    bodies = [b'{"sleep_ms": 1, "nonce": "n"}', b'{"sleep_ms": 2, "nonce": "m"}']
+    assert [json.loads(body)["nonce"] for body in sleep.invoke(bodies)] == ["n", "m"]
+    (huge,) = package_bridge.Package(str(PACKAGES / "huge")).invoke([b'{"mebibytes": 1, "nonce": "n"}'])
+    (slow,) = package_bridge.Package(str(PACKAGES / "slow")).invoke([b'{"chunks": 2}'])
+    assert json.loads(slow)["chunks"] == 2
     assert len(huge) >= 1 << 20
     assert all((PACKAGES / package / "code" / "inference.py").is_file() for package in MODELS.values())

@@ -24,6 +24,8 @@ def source(tmp_path: Path) -> str:
     for room in ("experiments", "probes"):
         (tmp_path / room).mkdir()
     (tmp_path / "probes" / "victim.json").write_text(json.dumps(PROBE))
+    reads = {name: PROBE[name] for name in ("schedule", "objectives")} | {"name": "list", "api": "list"}
+    (tmp_path / "probes" / "list.json").write_text(json.dumps(reads))
     return str(tmp_path / "experiments" / "isolation.json")
 
 
@@ -68,6 +70,8 @@ def test_the_replay_names_one_seed_only(source: str, given_seed: list[str]) -> N
         ({"models": [{"name": "a"}]}, "package"),
         ({"models": [{"name": "a", "package": "echo"}] * 2}, "more than once"),
         ({"unknown": 1}, "unknown"),
+        ({"models": [{"name": "a", "package": "echo", "batch": 0}]}, "batch"),
+        ({"links": ["client"], "probes": [{"file": "list", "via": "client"}]}, "carries no 'list'"),
     ],
 )
 def test_what_does_not_fit_names_the_place(source: str, change: dict[str, Any], told: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
-from chaos.sla.documents import Objective, Schedule
+from chaos.properties.table import APIS
+from chaos.sla.documents import Objective, ProbeApi, ProbeDocument, Schedule
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,58 @@ def test_what_an_objective_says_of_itself(
     found = Objective.model_validate(objective)
 
     assert (found.name, found.limit, found.upper, found.relative) == (name, limit, upper, relative)
+
+
+def probe(**fields: Any) -> ProbeDocument:
+    """A probe with these fields and what any needs."""
+    rest = {"name": "p", "schedule": {"rate": 5}, "objectives": [{"sli": "availability", "at_least": 0.9}]}
+    return ProbeDocument.model_validate({**rest, **fields})
+
+
+def test_a_probe_can_call_every_api_of_the_table() -> None:
+    assert set(get_args(ProbeApi)) == set(APIS)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model": "m", "payload": {}},
+        {"model": "m", "payload": None},
+        {"api": "handlers", "model": "m", "payload": 1},
+        {"api": "batch_inference", "model": "m", "payload": 1, "expect_status": [200]},
+        {"api": "register", "model": "m", "package": "sleep", "expect_status": [409]},
+        {"api": "unregister", "model": "m", "expect_status": [404, 410]},
+        {"api": "scale", "model": "m", "workers": 0},
+        {"api": "describe", "model": "m"},
+        {"api": "health"},
+        {"api": "list"},
+        {"api": "api_description"},
+    ],
+)
+def test_a_probe_with_what_its_api_needs(fields: dict[str, Any]) -> None:
+    found = probe(**fields)
+
+    assert ProbeDocument.model_validate(found.model_dump(by_alias=True, exclude_unset=True)) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"payload": 1}, "'inference' needs 'model'"),
+        ({"model": "m"}, "'inference' needs 'payload'"),
+        ({"model": "m", "payload": 1, "workers": 2}, "takes no 'workers'"),
+        ({"api": "health", "payload": 1}, "'health' takes no 'payload'"),
+        ({"api": "list", "model": "m"}, "'list' takes no 'model'"),
+        ({"api": "describe"}, "'describe' needs 'model'"),
+        ({"api": "scale", "model": "m"}, "'scale' needs 'workers'"),
+        ({"api": "register", "model": "m", "expect_status": [409]}, "'register' needs 'package'"),
+        ({"api": "register", "model": "m", "package": "p"}, "has to be refused"),
+        ({"api": "register", "model": "m", "package": "p", "expect_status": [200, 409]}, "has to be refused"),
+        ({"api": "unregister", "model": "m", "expect_status": [200]}, "has to be refused"),
+        ({"api": "health", "expect_status": [99]}, "greater than or equal to 200"),
+        ({"api": "helth"}, "Input should be"),
+    ],
+)
+def test_a_probe_that_does_not_fit_its_api(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        probe(**fields)

@@ -5,10 +5,12 @@ It asks for each capability and skips none silently: who calls it says which cap
 
 from __future__ import annotations
 
+import re
 import urllib.error
 import urllib.request
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import psutil
 import pytest
@@ -21,6 +23,7 @@ from chaos.targets.base import (
     Parts,
     Processes,
     Register,
+    RegisterBatched,
     Scale,
     Target,
     need,
@@ -28,9 +31,10 @@ from chaos.targets.base import (
 from chaos.targets.testing import ValidatingTarget
 from chaos.traffic.spec import HttpRequest
 
-__all__ = ["check_contract", "infer"]
+__all__ = ["check_batches", "check_contract", "infer"]
 
 NONCE = "0123456789abcdef"
+SIZE, DELAY, SLEEP_MS = 6, 0.2, 600
 
 
 async def infer(target: Target, model: str, payload: dict[str, Any]) -> tuple[int, bytes]:
@@ -120,3 +124,42 @@ async def check_contract(
     finally:
         await target.close()
         await target.close()
+
+
+async def check_batches(target: Target, *, model: str = "victim", package: str = "sleep") -> None:
+    """On a closed target that makes batches: they cost one service time, and who is not joined is not kept waiting."""
+    target = ValidatingTarget(target)
+    register = need(target, Register)
+    await target.open()
+    try:
+        await need(target, RegisterBatched).register_batched(model, package, 1, SIZE, DELAY)
+        assert (await need(target, Describe).describe(model)).ready
+        status, body = await infer(target, model, {"sleep_ms": 0, "nonce": "{nonce}"})
+        assert status == 200, body
+        start = anyio.current_time()
+        results = await _together(target, model, [{"sleep_ms": SLEEP_MS, "number": n} for n in range(SIZE)])
+        seconds = anyio.current_time() - start
+        assert [status for status, _ in results] == [200] * SIZE, results
+        for number, (_, body) in enumerate(results):
+            assert re.search(rb'number\\?": %d\b' % number, body), "each its own answer"
+        assert seconds < 2.5 * SLEEP_MS / 1000, (
+            "one service time for all: two workers would take three for each"
+        )
+        await register.unregister(model)
+        assert model not in await need(target, Describe).models()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await register.unregister(model)
+        await target.close()
+
+
+async def _together(target: Target, model: str, payloads: list[dict[str, Any]]) -> list[tuple[int, bytes]]:
+    results: dict[int, tuple[int, bytes]] = {}
+
+    async def one(number: int) -> None:
+        results[number] = await infer(target, model, payloads[number])
+
+    async with anyio.create_task_group() as group:
+        for number in range(len(payloads)):
+            group.start_soon(one, number)
+    return [results[number] for number in range(len(payloads))]

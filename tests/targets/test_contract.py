@@ -6,7 +6,7 @@ from chaos.targets.base import Target
 from chaos.targets.embedded import Embedded
 from chaos.targets.registry import open_by_url
 from chaos.targets.testing import FakeTarget
-from tests.targets.contract import check_contract
+from tests.targets.contract import check_batches, check_contract
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +25,7 @@ async def test_an_adapter_on_the_embedded_platform(adapter: str) -> None:
     await platform.open()
     try:
         await check_contract(_beside(platform, adapter), scales=adapter == "torchserve")
+        await check_batches(_beside(platform, adapter))
     finally:
         await platform.close()
 

@@ -84,6 +84,51 @@ async def test_the_embedded_platform_is_told_the_package(triton: TritonStandIn) 
 
 
 @pytest.mark.anyio
+async def test_triton_loads_a_model_again_with_its_batches(triton: TritonStandIn) -> None:
+    async with opened(triton) as target:
+        await target.register_batched("victim", "sleep", 2, 8, 0.05)
+        sent = json.loads(target.infer_request("victim", {}).body)
+        assert sent["inputs"][0]["shape"] == [1, 1], "the first is of how many inferences it has"
+        await target.unregister("victim")
+        sent = json.loads(target.infer_request("victim", {}).body)
+        assert sent["inputs"][0]["shape"] == [1]
+
+    first, second = (body for _, path, _, body in triton.seen if path.endswith("/load"))
+    assert first == {}
+    config = json.loads(second["parameters"]["config"])
+    assert config["instance_group"] == [{"count": 2}, {"count": 1}], "what the repository says, and"
+    assert config["max_batch_size"] == 8
+    assert config["dynamic_batching"]["max_queue_delay_microseconds"] == 50_000
+
+
+@pytest.mark.anyio
+async def test_the_embedded_platform_is_told_the_batches(triton: TritonStandIn) -> None:
+    triton.name = "chaos-embedded"
+    async with opened(triton) as target:
+        await target.register_batched("victim", "sleep", 2, 8, 0.05)
+
+    (body,) = (body for _, path, _, body in triton.seen if path.endswith("/load"))
+    assert body["parameters"] == {"package": "sleep", "workers": 2, "batch_size": 8, "max_batch_delay": 50}
+
+
+@pytest.mark.anyio
+async def test_of_another_server_no_batches_are_known(triton: TritonStandIn) -> None:
+    triton.name = "mlserver"
+    async with opened(triton) as target:
+        with pytest.raises(CapabilityError, match="the protocol knows no batches"):
+            await target.register_batched("victim", "sleep", 2, 8, 0.05)
+        assert await target.models() == []
+
+
+@pytest.mark.anyio
+async def test_a_configuration_that_is_none(triton: TritonStandIn) -> None:
+    triton.overrides["GET", "/v2/models/victim/config"] = reply(200, "[]")
+    async with opened(triton) as target:
+        with pytest.raises(UnansweredError, match="its configuration is none"):
+            await target.register_batched("victim", "sleep", 2, 8, 0.05)
+
+
+@pytest.mark.anyio
 async def test_without_an_index(triton: TritonStandIn) -> None:
     triton.has_index = False
     async with opened(triton) as target:

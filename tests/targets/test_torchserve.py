@@ -88,6 +88,14 @@ async def test_a_life(torchserve: TorchServeStandIn) -> None:
     }
 
 
+async def test_batches_in_its_words(torchserve: TorchServeStandIn) -> None:
+    async with adapter(torchserve) as target:
+        await target.register_batched("victim", "sleep", 2, 8, 0.05)
+
+    (query,) = (entry[2] for entry in torchserve.seen if entry[0] == "POST")
+    assert (query["batch_size"], query["max_batch_delay"], query["initial_workers"]) == ("8", "50", "2")
+
+
 @pytest.mark.parametrize(("query", "sent"), [("", "sleep.mar"), ("&store=plain", "sleep")])
 async def test_names_of_archives(torchserve: TorchServeStandIn, query: str, sent: str) -> None:
     async with adapter(torchserve, query) as target:

@@ -18,7 +18,9 @@ ramps = st.builds(
     to_rate=rates,
     seconds=st.floats(0.01, 1e4),
 )
-schedules = st.builds(Arrivals, kind=st.sampled_from(["constant", "poisson"]), rate=rates) | ramps
+bursts = st.builds(Arrivals, kind=st.just("burst"), users=st.integers(1, 200), seconds=st.floats(0.001, 1e4))
+random = st.builds(Arrivals, kind=st.sampled_from(["constant", "poisson"]), rate=rates) | ramps
+schedules = random | bursts
 seeds = st.integers(0, 2**63 - 1)
 
 
@@ -70,7 +72,17 @@ def test_poisson_gaps_are_exponential(seed: int) -> None:
     assert kstest(np.diff(even), "expon", args=(0, 1 / 50.0)).pvalue < 1e-4
 
 
-@given(schedules, seeds)
+@given(bursts, seeds)
+def test_a_burst_is_so_many_at_one_instant_at_once_and_then_every_so_often(
+    arrivals: Arrivals, seed: int
+) -> None:
+    times = ArrivalPlan(arrivals, seed).take(5 * arrivals.users)
+    instants, counts = np.unique(times, return_counts=True)
+    assert np.allclose(instants, arrivals.seconds * np.arange(5))
+    assert set(counts.tolist()) == {arrivals.users}
+
+
+@given(random, seeds)
 def test_seeds_differ(arrivals: Arrivals, seed: int) -> None:
     one, other = (ArrivalPlan(arrivals, each).take(50) for each in (seed, seed + 1))
     assert not np.array_equal(one, other)
@@ -86,11 +98,14 @@ def test_seeds_differ(arrivals: Arrivals, seed: int) -> None:
         Arrivals("ramp", rate=0.0, to_rate=0.0, seconds=1.0),
         Arrivals("ramp", rate=1.0, to_rate=2.0),
         Arrivals("users"),
+        Arrivals("burst", seconds=1.0),
+        Arrivals("burst", users=3),
+        Arrivals("burst", users=3, seconds=float("inf")),
         Arrivals("sometimes", rate=1.0),  # type: ignore[arg-type]
     ],
 )
 def test_senseless_numbers_are_refused(arrivals: Arrivals) -> None:
-    with pytest.raises(ValueError, match=r"is |unknown"):
+    with pytest.raises(ValueError, match=r"is |unknown|burst of"):
         check_arrivals(arrivals)
 
 

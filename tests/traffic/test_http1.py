@@ -91,6 +91,28 @@ async def test_the_outcome_of_an_answer(kit: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "expect", "outcome"),
+    [
+        ("409 Conflict", None, (409,), Outcome.OK),
+        ("409 Conflict", OTHER, (409,), Outcome.WRONG),
+        ("404 No", None, (409, 404), Outcome.OK),
+        ("302 Go", None, (302,), Outcome.OK),
+        ("200 OK", None, (409,), Outcome.WRONG),
+        ("404 No", None, (409,), Outcome.HTTP_4XX),
+        ("500 No", None, (409,), Outcome.HTTP_5XX),
+        ("201 Made", None, (200, 201), Outcome.OK),
+        ("202 Later", None, (200, 201), Outcome.WRONG),
+    ],
+)
+async def test_a_right_answer_can_be_one_that_refuses(
+    kit: Any, status: str, body: bytes | None, expect: tuple[int, ...], outcome: Outcome
+) -> None:
+    answering = _answering(kit, lambda sent: kit.plain_answer(body or sent, status), keep=True)
+    async with kit.serving(answering) as port, kit.client(port, expect=expect) as client:
+        assert [(await client.ask()).outcome for _ in range(2)] == [outcome] * 2
+
+
+@pytest.mark.parametrize(
     ("answer", "outcome"),
     [
         (b"", Outcome.RESET),

@@ -54,6 +54,34 @@ def test_it_counts_as_a_plain_loop_does(
     assert recorder.flush() == ([], [])
 
 
+@given(st.lists(requests | st.just("rows"), max_size=80), st.integers(1, 20))
+def test_each_request_is_kept_once_in_its_order(
+    steps: list[tuple[float, float, float, Outcome] | str], capacity: int
+) -> None:
+    recorder = Recorder(capacity, each=True)
+    kept: list[list[float]] = []
+    expected: list[list[float]] = []
+    for step in [*steps, "rows"]:
+        if isinstance(step, str):
+            rows = recorder.rows()
+            assert rows is not None
+            kept += rows
+            continue
+        intended, lateness, latency, outcome = step
+        recorder.record(intended, intended + lateness, intended + latency, outcome)
+        expected.append([intended, intended + lateness, intended + latency, outcome])
+    assert np.allclose(np.reshape(kept, (-1, 4)), np.reshape(expected, (-1, 4)), rtol=0, atol=1e-6)
+    counted = sum(count for *_, count in recorder.flush()[0])
+    assert counted == len(expected) == recorder.total, "they are counted, too"
+    assert recorder.rows() == []
+
+
+def test_without_each_no_request_is_kept() -> None:
+    recorder = Recorder()
+    recorder.record(1.0, 1.0, 1.5, Outcome.OK)
+    assert recorder.rows() is None
+
+
 def test_recording_takes_no_memory() -> None:
     recorder = Recorder(1000)
 

@@ -21,6 +21,7 @@ streams = st.builds(
         headers=st.lists(st.tuples(st.text(), st.text())).map(tuple),
         body=st.binary(),
         verify_tls=st.booleans(),
+        expect=st.lists(st.integers(200, 599)).map(tuple),
     ),
     arrivals=st.builds(
         Arrivals,

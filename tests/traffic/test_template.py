@@ -68,6 +68,8 @@ def test_https_has_its_own_port() -> None:
         ({"headers": (("A", "b\r\nC: d"),)}, "line break"),
         ({"headers": (("A: b\r\nC", "d"),)}, "header name"),
         ({"headers": (("A", "\u20ac"),)}, "latin-1"),
+        ({"expect": (200, 99)}, "200 to 599"),
+        ({"expect": (101,)}, "final statuses"),
     ],
 )
 def test_what_cannot_be_sent_is_refused(changes: dict[str, Any], words: str) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import psutil
@@ -102,6 +103,24 @@ def test_its_life() -> None:
             for pair in frame["streams"][name]["late"]
         ]
         assert sum(cell[3] for cell in cells) == sum(pair[1] for pair in late) == entry["done"]
+
+
+def test_a_stream_with_each_tells_every_request_and_others_none() -> None:
+    burst = Stream("b", STREAM.request, Arrivals("burst", users=7, seconds=0.2), each=True)
+    with _worker(WorkerSpec("w", (burst, STREAM))) as process:
+        frames = [_next(process, "frame") for _ in range(8)]
+        _tell(process, '{"command": "stop"}')
+        rest, _ = _rest(process)
+    frames += [frame for frame in rest if frame["kind"] == "frame"]
+    rows = [row for frame in frames for row in frame["streams"]["b"]["each"]]
+    assert len(rows) == frames[-1]["streams"]["b"]["done"]
+    assert all(intended <= started <= ended for intended, started, ended, _ in rows)
+    assert {outcome for *_, outcome in rows} == {1}, "nobody listens there"
+    bursts = sorted({intended for intended, *_ in rows})
+    assert len(bursts) >= 3
+    assert len(rows) == 7 * len(bursts)
+    assert all(0.19 < later - sooner < 0.21 for sooner, later in pairwise(bursts))
+    assert all("each" not in frame["streams"]["s"] for frame in frames)
 
 
 def test_a_paused_stream_waits_and_a_stopped_one_ends_alone() -> None:

@@ -16,6 +16,8 @@ from chaos.embedded.store import Store
 __all__ = ["OipControl"]
 
 VERSION = "1"
+BATCHING = ("batch_size", "max_batch_delay")
+"""Parameters of a load that are a model's for good."""
 
 
 class OipControl:
@@ -74,6 +76,10 @@ class OipControl:
         workers = parameters.get("workers")
         if workers is not None and (type(workers) is not int or workers < 0):
             raise Refusal(400, "", f"'workers' must be a number of workers, not {workers!r}")
+        batching = {name: parameters[name] for name in BATCHING if name in parameters}
+        for each, value in batching.items():
+            if type(value) is not int:
+                raise Refusal(400, "", f"'{each}' must be a number, not {value!r}")
         package = parameters.get("package", name)
         model = self._manager.models.get(name)
         try:
@@ -81,7 +87,7 @@ class OipControl:
         except Refusal:
             return 500, _error(f"failed to load '{name}', failed to poll from model repository")
         if model is None:
-            settings = ModelSettings(name, path, str(package))
+            settings = ModelSettings(name, path, str(package), **batching)
             try:
                 await self._manager.register(settings, 1 if workers is None else workers, synchronous=True)
             except Refusal as refusal:

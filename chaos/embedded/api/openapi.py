@@ -64,7 +64,8 @@ def management_description() -> dict[str, Any]:
         _query("model_name", "string", "the model's name; the package's if absent"),
         _query("initial_workers", "integer", "workers to start, 1 if absent"),
         _query("response_timeout", "integer", "seconds that a handler may take, 120 if absent"),
-        _query("batch_size", "integer", "must be 1"),
+        _query("batch_size", "integer", "requests that a worker is given at once, at the most, 1 if absent"),
+        _query("max_batch_delay", "integer", "milliseconds that it waits for them, 100 if absent"),
         _SYNCHRONOUS,
     )
     listing = _operation(
@@ -79,6 +80,7 @@ def management_description() -> dict[str, Any]:
             "/models": {"get": listing, "post": register},
             "/models/{model_name}": _model_paths(),
             "/errors": _errors(),
+            "/limits": {"get": _operation("limits", "What this node can bear: workers, memory, batch size.")},
             "/links": {"get": _operation("links", "The platform's own links: which stand, and since when.")},
         },
     )

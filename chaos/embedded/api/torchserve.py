@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -14,16 +17,27 @@ from chaos.embedded.api.description import description
 from chaos.embedded.api.errors import ErrorsApi
 from chaos.embedded.api.links import describe_links
 from chaos.embedded.api.openapi import management_description, model_description
+from chaos.embedded.api.wear import WEARS, wear
 from chaos.embedded.defects import Defect
 from chaos.embedded.error_history import ErrorHistory
 from chaos.embedded.hub import ProxyHub
 from chaos.embedded.manager import WAIT_SECONDS, Manager
-from chaos.embedded.models import MODEL_VERSION, RESPONSE_SECONDS, Model, ModelSettings, Refusal
+from chaos.embedded.models import (
+    BATCH_DELAY,
+    MODEL_VERSION,
+    RESPONSE_SECONDS,
+    Model,
+    ModelSettings,
+    Refusal,
+)
 from chaos.embedded.store import Store
 
 __all__ = ["ManagementApi"]
 
 PAGE = 100
+LOOK_SECONDS = 0.01
+WRITING_SHARE = 0.3
+SCAN_SECONDS = 0.001
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,14 +50,19 @@ class ManagementApi:
         self._store = store
         self._hub = hub
         self._errors = ErrorsApi(history)
+        self._turn = asyncio.Lock()
+        self._waiting = 0
 
     def application(self) -> web.Application:
         """A fresh application."""
         app = web.Application(middlewares=[self._middleware], client_max_size=1 << 20)
+        if worn := WEARS & frozenset(self._manager.defects):
+            app.middlewares.append(wear(worn))
         router = app.router
         router.add_post("/models", self._register)
         router.add_get("/models", self._list)
         router.add_get("/links", self._links)
+        router.add_get("/limits", self._limits)
         self._errors.add_to(router)
         router.add_get("/api-description", self._describe_api)
         router.add_route("OPTIONS", "/", self._describe_api)
@@ -58,7 +77,12 @@ class ManagementApi:
     @web.middleware
     async def _middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         try:
-            response = await handler(request)
+            await self._scan()
+            if Defect.CONTROL_PLANE_IN_TURN in self._manager.defects:
+                async with self._turn:
+                    response = await handler(request)
+            else:
+                response = await handler(request)
         except Refusal as refusal:
             response = _error(refusal.status, refusal.kind, str(refusal))
         except web.HTTPMethodNotAllowed:
@@ -70,6 +94,14 @@ class ManagementApi:
         self._hub.count(response.status)
         return response
 
+    async def _scan(self) -> None:
+        """The defect: whoever comes waits until all that wait have been looked through, once for each."""
+        if Defect.WAITING_SCANNED in self._manager.defects:
+            self._waiting += 1
+            async with self._turn:
+                await asyncio.sleep(SCAN_SECONDS * self._waiting)
+            self._waiting -= 1
+
     async def _register(self, request: web.Request) -> web.Response:
         given = await _parameters(request)
         url = given.get("url", "")
@@ -79,10 +111,6 @@ class ManagementApi:
             raise Refusal(
                 400, "BadRequestException", f"model name {name!r}: letters, digits, '_', '-', '.' only"
             )
-        batch = given.get("batch_size", "1")
-        if batch != "1":
-            text = f"batch_size {batch} is not supported: this platform serves requests one by one, use 1"
-            raise Refusal(400, "BadRequestException", text)
         timeout = _integer(given, "response_timeout", RESPONSE_SECONDS)
         if timeout < 1:
             raise Refusal(
@@ -90,8 +118,17 @@ class ManagementApi:
             )
         workers = max(0, _integer(given, "initial_workers", 1))
         synchronous = _boolean(given, "synchronous", True)
-        settings = ModelSettings(name, package, url, response_timeout=timeout)
-        await self._manager.register(settings, workers, synchronous)
+        settings = ModelSettings(
+            name,
+            package,
+            url,
+            response_timeout=timeout,
+            batch_size=_integer(given, "batch_size", 1),
+            max_batch_delay=_integer(given, "max_batch_delay", BATCH_DELAY),
+        )
+        model = await self._manager.register(settings, workers, synchronous)
+        if Defect.LOST_REGISTRATION_FORGOTTEN in self._manager.defects and request.transport is None:
+            self._manager.forget(model)
         if not synchronous and workers:
             return _status(202, "Processing worker updates...")
         said = f'Model "{name}" Version: {MODEL_VERSION} registered with {workers} initial workers'
@@ -104,6 +141,8 @@ class ManagementApi:
         start = max(0, _integer(request.query, "next_page_token", 0))
         names = sorted(self._manager.models)
         page = names[start : start + limit]
+        if Defect.LIST_LEAVES_OUT in self._manager.defects and time.monotonic() % 1.0 < WRITING_SHARE:
+            page = page[:-1]
         document: dict[str, Any] = {}
         if start + limit < len(names):
             document["nextPageToken"] = str(start + limit)
@@ -141,7 +180,13 @@ class ManagementApi:
 
     async def _unregister(self, request: web.Request) -> web.Response:
         model = self._model(request)
-        await self._manager.unregister(model)
+        defects = self._manager.defects
+        if Defect.UNREGISTER_STOPS_HALFWAY in defects:
+            await _while_there(request, self._manager.unregister(model))
+        else:
+            await self._manager.unregister(model)
+        if Defect.LOST_UNREGISTRATION_UNDONE in defects and request.transport is None:
+            await self._manager.register(model.settings, model.max_workers, synchronous=True)
         return _status(200, f'Model "{model.name}" unregistered')
 
     async def _set_default(self, request: web.Request) -> web.Response:
@@ -149,6 +194,9 @@ class ManagementApi:
         return _status(
             200, f'Default version successfully updated for model "{model.name}" to "{MODEL_VERSION}"'
         )
+
+    async def _limits(self, request: web.Request) -> web.Response:
+        return web.json_response(asdict(self._manager.admission.limits))
 
     async def _links(self, request: web.Request) -> web.Response:
         return web.json_response(describe_links(self._manager.models.values(), self._hub))
@@ -167,6 +215,16 @@ class ManagementApi:
             text = f"Model version: {version} does not exist for model: {model.name}"
             raise Refusal(404, "ModelVersionNotFoundException", text)
         return model
+
+
+async def _while_there(request: web.Request, operation: Coroutine[None, None, None]) -> None:
+    """The defect ``unregister_stops_halfway``: what the client does not wait for is cancelled."""
+    task = asyncio.create_task(operation)
+    while not task.done():
+        await asyncio.wait([task], timeout=LOOK_SECONDS)
+        if request.transport is None:
+            task.cancel()
+    await task
 
 
 async def _parameters(request: web.Request) -> dict[str, str]:

@@ -17,11 +17,20 @@
     const hoverlabel = { bgcolor: style.getPropertyValue("--panel").trim(), bordercolor: style.getPropertyValue("--axis").trim(), font: { ...font, color: style.getPropertyValue("--ink").trim() } };
     for (const [id, figure] of Object.entries(figures)) {
       const place = document.getElementById(id);
+      if (place.closest("details:not([open])")) continue; // it has no size yet: drawn when it is opened
       const layout = { ...themed(figure.layout, style), ...paper, font, hoverlabel, dragmode: touch ? false : "zoom" };
       Plotly.react(place, themed(figure.data, style), layout, { responsive: true, displayModeBar: false });
     }
   };
   draw();
+  const open = () => {
+    const place = document.getElementById(location.hash.slice(1));
+    if (place && place.tagName === "DETAILS") { place.open = true; place.scrollIntoView(); }
+  };
+  open();
+  addEventListener("hashchange", open);
+  document.querySelectorAll("details").forEach((part) => part.addEventListener("toggle", draw));
+  document.querySelectorAll('a[href^="#"]').forEach((link) => link.addEventListener("click", () => setTimeout(open)));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   addEventListener("beforeprint", () => { document.documentElement.dataset.print = ""; draw(); });
   addEventListener("afterprint", () => { delete document.documentElement.dataset.print; draw(); });

@@ -14,13 +14,13 @@ class PackageRuntime(MLModel):  # type: ignore[misc]
 
     async def load(self) -> bool:
         """Load the package that the model's settings point to."""
-        self.invoke: Any = package_bridge.load(self.settings.parameters.uri)
+        self.package: Any = package_bridge.Package(self.settings.parameters.uri, self.settings.name)
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         """Answer with the handler's text."""
         element = payload.inputs[0].data.root[0]
         body = element.encode() if isinstance(element, str) else bytes(element)
-        text = self.invoke(body).decode()
+        text = self.package.invoke([body])[0].decode()
         output = ResponseOutput(name="result", shape=[1], datatype="BYTES", data=[text])
         return InferenceResponse(id=payload.id, model_name=self.name, outputs=[output])

@@ -13,12 +13,14 @@ class PackageHandler:
 
     def initialize(self, context: Any) -> None:
         """Load the package from the directory that the archive was extracted to."""
-        self.invoke = package_bridge.load(context.system_properties["model_dir"])
+        self.package = package_bridge.Package(context.system_properties["model_dir"], context.model_name)
 
     def handle(self, data: Any, context: Any) -> list[bytes]:
-        """One answer for each request of the batch."""
-        context.set_response_content_type(0, "application/json")
-        return [self.invoke(_body(request)) for request in data]
+        """One answer for each request of the batch; what one of them raises fails all, as TorchServe has it."""
+        for place in range(len(data)):
+            context.set_response_content_type(place, "application/json")
+        answers: list[bytes] = self.package.invoke([_body(request) for request in data])
+        return answers
 
 
 def _body(request: dict[str, Any]) -> bytes:

@@ -19,16 +19,23 @@ class TritonPythonModel:
         sys.path.insert(0, directory)
         import package_bridge  # type: ignore[import-not-found]
 
-        self.invoke = package_bridge.load(os.path.join(directory, "package"))
+        self.package = package_bridge.Package(os.path.join(directory, "package"), args["model_name"])
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """One answer for each request; an exception is the answer to the request that caused it."""
-        return [self._answer(request) for request in requests]
-
-    def _answer(self, request: Any) -> Any:
+        """One answer for each request of the batch; what one of them raises is the answer to all."""
         try:
-            body = pb_utils.get_input_tensor_by_name(request, "payload").as_numpy()[0]
-            result = np.array([self.invoke(bytes(body))], dtype=object)
+            payloads = [
+                pb_utils.get_input_tensor_by_name(request, "payload").as_numpy() for request in requests
+            ]
+            answers = self.package.invoke([bytes(payload.item()) for payload in payloads])
+            # a model that batches has one dimension more
+            results = [
+                np.array([answer], dtype=object).reshape(payload.shape)
+                for answer, payload in zip(answers, payloads, strict=True)
+            ]
         except Exception as error:
-            return pb_utils.InferenceResponse(error=pb_utils.TritonError(repr(error)))
-        return pb_utils.InferenceResponse(output_tensors=[pb_utils.Tensor("result", result)])
+            return [pb_utils.InferenceResponse(error=pb_utils.TritonError(repr(error))) for _ in requests]
+        return [
+            pb_utils.InferenceResponse(output_tensors=[pb_utils.Tensor("result", result)])
+            for result in results
+        ]

@@ -1,7 +1,11 @@
-"""Sleeps ``sleep_ms`` milliseconds, then answers with the other fields."""
+"""Sleeps ``sleep_ms`` milliseconds, then answers with the other fields, and with its process id if asked for ``pid``.
+
+A batch sleeps once, for the longest of them.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 
 
@@ -10,6 +14,14 @@ def model_fn(model_dir):
 
 
 def predict_fn(data, model):
-    milliseconds = float(data.get("sleep_ms", 0))
+    return predict_batch_fn([data], model)[0]
+
+
+def predict_batch_fn(batch, model):
+    milliseconds = max(float(data.get("sleep_ms", 0)) for data in batch)
     time.sleep(milliseconds / 1000)
-    return {**data, "slept_ms": milliseconds}
+    return [{**data, "slept_ms": milliseconds, **_who(data)} for data in batch]
+
+
+def _who(data):
+    return {"pid": os.getpid()} if data.get("pid") is True else {}

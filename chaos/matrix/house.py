@@ -1,0 +1,132 @@
+"""The target of a matrix: opened once, looked after between the cells, and opened again if a cell has ended it.
+
+What must be undone is in the run's ledger before it is done: the embedded platform, the models on somebody's server.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import anyio
+
+from chaos.errors import ChaosError, TargetError
+from chaos.matrix.plan import MatrixPlan
+from chaos.session.deadlines import Problem, deadline, shielded
+from chaos.targets.base import Describe, Processes, Target
+from chaos.targets.context import Owe
+from chaos.targets.options import redacted
+from chaos.targets.registry import EMBEDDED, open_by_url, parse_url
+
+__all__ = ["House", "house"]
+
+CALM_SECONDS = 15.0
+"""How long a target may take after a cell until it is healthy again."""
+
+POLL_SECONDS = 0.2
+ASK_SECONDS = 5.0
+
+
+class House:
+    """The target as it stands. ``tag`` is in the names of all models that the cells register."""
+
+    def __init__(self, plan: MatrixPlan, owe: Owe, problem: Problem) -> None:
+        self.tag = f"m{secrets.token_hex(3)}"
+        self._plan = plan
+        self._owe = owe
+        self._problem = problem
+        self._ours = parse_url(plan.url, plan.defects, plan.allow).adapter == EMBEDDED
+        self._before: set[str] = set()
+        self.target: Target = self._make()
+
+    async def open(self) -> None:
+        """Open it, and remember what it serves.
+
+        :raises TargetError: if it cannot be opened
+        """
+        with deadline(f"opening target {redacted(self._plan.url)}"):
+            await self.target.open()
+        self._before = await self._models()
+
+    async def close(self) -> None:
+        """Let go of it; what does not work then is told."""
+        await shielded(self._problem, "closing the target", self.target.close)
+
+    async def tidy(self, after: str) -> bool:
+        """Whether the next cell can be measured: the target is well, and nothing of the cells before is on it.
+
+        The embedded platform is started afresh if not, so that one cell cannot spoil another; and that is told.
+
+        :param after: what was measured last, in words
+        :raises TargetError: if it was ours and cannot be started again
+        """
+        well = await self._well()
+        left = await self._left() if well else []
+        if well and not left:
+            return True
+        why = f"left {', '.join(sorted(left))} behind" if well else "left the target unable to serve"
+        if self._ours:
+            self._problem(f"{after} {why}; a fresh embedded platform was started")
+            await self.close()
+            self.target = self._make()
+            await self.open()
+            return True
+        if well:
+            self._problem(f"{after} {why}")
+            self._before |= set(left)
+            return True
+        self._problem(f"{after} {why} (mend it, and run the same command again to go on)")
+        return False
+
+    def _make(self) -> Target:
+        plan = self._plan
+        return open_by_url(plan.url, plan.defects, directory=plan.directory, allow=plan.allow, owe=self._owe)
+
+    async def _well(self) -> bool:
+        with anyio.move_on_after(CALM_SECONDS):
+            while not (self._ours and isinstance(self.target, Processes) and not self.target.pids()):
+                with suppress(TargetError):
+                    if await self.target.healthy():
+                        return True
+                await anyio.sleep(POLL_SECONDS)
+        return False
+
+    async def _left(self) -> list[str]:
+        """Models of ours that are there still; one that drains is given its time."""
+        left: set[str] = set()
+        with anyio.move_on_after(CALM_SECONDS):
+            while True:
+                left = {name for name in await self._models() - self._before if self.tag in name}
+                if not left:
+                    break
+                await anyio.sleep(POLL_SECONDS)
+        return sorted(left)
+
+    async def _models(self) -> set[str]:
+        if not isinstance(self.target, Describe):
+            return set()
+        try:
+            with anyio.fail_after(ASK_SECONDS):
+                return set(await self.target.models())
+        except (ChaosError, TimeoutError):
+            return set()
+
+
+@asynccontextmanager
+async def house(plan: MatrixPlan, owe: Owe, problem: Problem) -> AsyncIterator[House]:
+    """The target, open for as long as the context lasts.
+
+    :raises TargetError: if it cannot be opened
+    """
+    async with AsyncExitStack() as stack:
+        made = House(plan, owe, problem)
+        stack.push_async_callback(made.close)
+        await made.open()
+        if parse_url(plan.url, plan.defects, plan.allow).adapter != EMBEDDED:
+            undo = {"url": plan.url, "tag": made.tag, "allow": list(plan.allow)}
+            settle = owe(
+                "chaos.matrix.leftovers:Models", [f"models of the matrix on {redacted(plan.url)}"], undo
+            )
+            stack.callback(settle)
+        yield made
