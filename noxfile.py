@@ -51,7 +51,7 @@ def nightly(session: nox.Session) -> None:
 
 @nox.session
 def real(session: nox.Session) -> None:
-    """Install and start real servers, and run the adapters and the isolation experiment against them."""
+    """Install and start real servers; run the adapters, the isolation experiment and the matrix against them."""
     session.run(
         PYTHON, "-m", "pytest", "-m", "real", "--timeout=900", "-s", "tests/real", *session.posargs,
         env={"CHAOS_REAL": "1"},

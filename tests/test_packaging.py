@@ -44,6 +44,7 @@ def test_discovery_lists_our_activities(installed: Path, chaos: ChaosCommand) ->
     activities = {(entry["type"], entry["name"]): entry for entry in found["activities"]}
     assert set(activities) == {
         ("action", "inject"),
+        ("action", "measure"),
         ("action", "revert_faults"),
         ("probe", "objectives_hold"),
     }

@@ -23,7 +23,7 @@ from chaos.traffic.spec import Arrivals, HttpRequest
 
 __all__ = ["Bench", "Called", "Procedure"]
 
-CLEAN_SECONDS = 60.0
+CLEAN_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)

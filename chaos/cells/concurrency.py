@@ -8,8 +8,8 @@ them load is also kept up while slow operations are at work, which must not be w
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import anyio
 
@@ -17,7 +17,7 @@ from chaos.cells.bench import CLEAN_SECONDS, Bench
 from chaos.cells.load import Loading, Plan
 from chaos.errors import ChaosError
 from chaos.properties.concurrency import ENOUGH, level_name, rate
-from chaos.targets.base import ControlRequests, Infer, Register, RegisterBatched, need
+from chaos.targets.base import ControlRequests, Infer, Register, need
 from chaos.traffic.spec import Arrivals, HttpRequest
 
 __all__ = ["ConcurrencyProcedure"]
@@ -123,12 +123,17 @@ class ConcurrencyProcedure:
             await level(AGAIN, 1.5 * seconds)
 
     async def _beside_slow(self, bench: Bench, request: HttpRequest) -> None:
-        """Readers at a moderate rate, while a model is registered, has a slow inference, and leaves, over and over."""
+        """Readers at a moderate rate, while a model is registered, has a slow inference, and leaves, over and over.
+
+        Of a target that does not let the inference end first, no operation may be slow; there it is let end before the
+        model leaves, and a cycle more makes up for the first.
+        """
         settings = bench.settings
         register, model = need(bench.target, Register), bench.model("slow")
         arrivals = Arrivals("constant", rate=settings["read_rate"])
         plans = {"readers": Plan(request, arrivals, settings["timeout"])}
-        cycles = range(1, int(settings["cycles"]) + 1)
+        cycles = range(1, int(settings["cycles"]) + 2)
+        cut = False
         if isinstance(bench.target, Infer):
             slow = bench.target.infer_request(model, {"sleep_ms": settings["slow_ms"], "nonce": "{nonce}"})
             once = Arrivals("burst", users=1, seconds=3600.0)
@@ -137,35 +142,30 @@ class ConcurrencyProcedure:
             async with bench.loading(plans) as running:
                 await anyio.sleep(IN_FLIGHT_SECONDS)
                 for cycle in cycles:
+                    if cycle == cycles[-1] and not cut:
+                        break
                     await bench.call("register", model, register.register(model, "sleep", 1))
                     if f"slow {cycle}" in plans:
                         await running.start(f"slow {cycle}")
                         await anyio.sleep(IN_FLIGHT_SECONDS)
                         await running.stop(f"slow {cycle}")
-                    await bench.call("unregister", model, register.unregister(model))
+                        with anyio.move_on_after(settings["timeout"]):
+                            while cut and running.in_flight[f"slow {cycle}"]:  # noqa: ASYNC110
+                                await anyio.sleep(0.02)
+                    left = await bench.call("unregister", model, register.unregister(model))
+                    cut = cut or left.seconds < settings["slow_ms"] / 2000
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(CLEAN_SECONDS):
                 await register.unregister(model)
 
 
-@asynccontextmanager
-async def _served(bench: Bench, batched: bool) -> AsyncIterator[str]:
+def _served(bench: Bench, batched: bool) -> AbstractAsyncContextManager[str]:
     """The model that is loaded; by batches, if so."""
-    workers = int(bench.settings["workers"])
-    if not batched:
-        async with bench.serving("sleep", workers) as model:
-            yield model
-        return
-    model, register = bench.model(), need(bench.target, Register)
-    batches = need(bench.target, RegisterBatched)
-    try:
-        await batches.register_batched(
-            model, "sleep", workers, int(bench.settings["batch"]), bench.settings["delay"]
-        )
-        yield model
-    finally:
-        with anyio.CancelScope(shield=True), anyio.move_on_after(CLEAN_SECONDS):
-            await register.unregister(model)
+    settings = bench.settings
+    workers = int(settings["workers"])
+    if batched:
+        return bench.batched("sleep", workers, int(settings["batch"]), settings["delay"])
+    return bench.serving("sleep", workers)
 
 
 async def _level(bench: Bench, running: Loading, name: str, users: int, places: int, seconds: float) -> float:

@@ -13,9 +13,10 @@ from contextlib import AsyncExitStack, suppress
 
 import anyio
 
-from chaos.cells.asking import ask, shape
 from chaos.cells.bench import Bench
+from chaos.cells.exchanges import ask
 from chaos.cells.load import Loading, Plan
+from chaos.cells.shapes import shape
 from chaos.errors import CapabilityError, ChaosError
 from chaos.targets.base import ControlRequests, Infer, Register, Timings, need
 from chaos.traffic.spec import NONCE, Arrivals
@@ -54,7 +55,7 @@ class Determinism:
         "rate": 60,
         "read_seconds": 5,
         "asks": 8,
-        "cycles": 20,
+        "cycles": 30,
     }
 
     async def measure(self, bench: Bench, apis: Sequence[str]) -> None:
@@ -144,7 +145,7 @@ async def _reads(bench: Bench, api: str) -> None:
         async with bench.loading({"steady": steady}):
             for _ in range(asks):
                 await anyio.sleep(seconds / asks)
-                answer = await ask(request)
+                answer = await ask(request, PATIENCE)
                 bench.note("shape", shape=shape(answer), status=answer.status)
 
 

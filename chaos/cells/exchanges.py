@@ -18,9 +18,11 @@ from typing import Any
 import aiohttp
 import anyio
 
+from chaos.errors import TargetError
+from chaos.targets.http import Answer
 from chaos.traffic.spec import NONCE, HttpRequest
 
-__all__ = ["Asked", "Asker", "asking"]
+__all__ = ["Asked", "Asker", "ask", "asking"]
 
 _PID = re.compile(rb'\\*"pid\\*"\s*:\s*(\d+)')
 
@@ -30,7 +32,7 @@ class Asked:
     """One request. ``sent`` is set, with the instant ``at`` (monotonic clock), when all of it is on the wire.
 
     ``status`` is 0 if no whole answer came; ``problem`` says why: ``cut``, ``no answer``, or ``not sent``; or, of an
-    answer that is another request's, ``wrong``. ``pid`` is the process that the answer names, if it does.
+    answer that is another request's, ``wrong``. ``pid`` is the process that the answer, ``body``, names, if it does.
     """
 
     sent: anyio.Event = field(default_factory=anyio.Event)
@@ -39,6 +41,7 @@ class Asked:
     status: int = 0
     problem: str = "no answer"
     pid: int | None = None
+    body: bytes = b""
 
     def values(self) -> dict[str, Any]:
         """For a note."""
@@ -66,10 +69,10 @@ class Asker:
                     allow_redirects=False,
                     trace_request_ctx=asked,
                 ) as response:
-                    body = await response.read()
-                found = _PID.search(body)
+                    asked.body = await response.read()
+                found = _PID.search(asked.body)
                 asked.status, asked.pid = response.status, int(found[1]) if found else None
-                strange = response.ok and NONCE.encode() in request.body and nonce.encode() not in body
+                strange = response.ok and NONCE.encode() in request.body and nonce.encode() not in asked.body
                 asked.problem = "wrong" if strange else ""
         except (aiohttp.ClientError, OSError):
             asked.problem = "not sent" if asked.at is None else "cut"
@@ -92,6 +95,19 @@ async def asking() -> AsyncIterator[Asker]:
         trace_configs=[traces],
     ) as session:
         yield Asker(session)
+
+
+async def ask(request: HttpRequest, seconds: float) -> Answer:
+    """The answer to one request, whatever its status.
+
+    :raises TargetError: if there is none in time
+    """
+    asked = Asked()
+    async with asking() as asker:
+        await asker.ask(request, asked, seconds)
+    if not asked.status:
+        raise TargetError(f"{request.method} {request.url}: {asked.problem} (is the server there?)")
+    return Answer(request.method, request.url, asked.status, asked.body)
 
 
 async def _on_the_wire(_: aiohttp.ClientSession, context: SimpleNamespace, told: object) -> None:

@@ -16,7 +16,7 @@ import psutil
 
 from chaos.cells.bench import Bench
 from chaos.cells.exchanges import Asked, Asker, asking
-from chaos.errors import ChaosError
+from chaos.errors import CapabilityError, ChaosError
 from chaos.faults.race import Entry, race
 from chaos.properties.grace import How, drain_bound
 from chaos.targets.base import ControlRequests, Infer, Processes, Register, Scale, Target, need
@@ -44,7 +44,8 @@ class GraceProcedure:
 
     Notes ``asked`` for each request (``round, long``, and :meth:`chaos.cells.exchanges.Asked.values`) and ``round``
     (``round, how, bound``; ``before`` and ``after``: pids of the model's workers; ``gone``: when all that left had
-    gone, or None; ``left``: pids that had not; None for both where processes cannot be seen).
+    gone, or None; ``left``: pids that had not; None for both where processes cannot be seen). Notes ``skipped`` (``how,
+    reason``) of a kind of round that the target has no operation for.
     """
 
     code = "H"
@@ -71,7 +72,8 @@ class GraceProcedure:
         need(bench.target, Register), need(bench.target, ControlRequests)
         if api == "scale":
             need(bench.target, Scale)
-        rounds = [how for how in ROUNDS[api] for _ in range(int(bench.settings["rounds"]))]
+        kinds = [how for how in ROUNDS[api] if _possible(bench, how)]
+        rounds = [how for how in kinds for _ in range(int(bench.settings["rounds"]))]
         bench.random.shuffle(rounds)
         async with asking() as asker:
             if api == "unregister":
@@ -85,6 +87,17 @@ class GraceProcedure:
                     if not await _Round(bench, asker, infer, model, number, how).run():
                         return
                     await need(bench.target, Scale).scale(model, int(bench.settings["workers"]))
+
+
+def _possible(bench: Bench, how: How) -> bool:
+    """Whether the target has such an operation: not every one can have a model of no workers."""
+    try:
+        if how == "zero":
+            need(bench.target, ControlRequests).control_request("scale", "any", 0)
+    except CapabilityError as error:
+        bench.note("skipped", how=how, reason=str(error))
+        return False
+    return True
 
 
 class _Round:

@@ -15,8 +15,8 @@ from dataclasses import asdict
 import anyio
 import anyio.to_thread
 
-from chaos.cells.asking import ask
 from chaos.cells.bench import Bench, Called
+from chaos.cells.exchanges import ask
 from chaos.errors import ChaosError, TargetError
 from chaos.targets.base import ControlRequests, Infer, Processes, Register, Scale, need
 from chaos.targets.footprint import COUNTS, Footprint, FootprintReader

@@ -116,17 +116,19 @@ async def _leavings(stage: Stage, running: Loading, ways: Sequence[str], flying:
     said = "a model that is not there is to go"
     await stage.refused("unregister: no such model", said, stage.unregister(unknown), must=False)
     for name, model in flying.items():
-        with suppress(TargetError):
-            await need(stage.bench.target, Register).register(model, GOOD, 2)
-            async with _in_flight(running, name):
-                request = stage.unregister(model)
-                if name == "in flight lost":
-                    said = "a model with inferences in flight is to go, for a client that leaves"
-                    await stage.halfway("unregister: answer lost", said, request, model, 0)
-                else:
-                    said = "a model with inferences in flight is to go"
-                    await stage.done("unregister: in flight", said, request, model, 0)
-        await stage.remove(model)
+        try:
+            with suppress(TargetError):
+                await need(stage.bench.target, Register).register(model, GOOD, 2)
+                async with _in_flight(running, name):
+                    request = stage.unregister(model)
+                    if name == "in flight lost":
+                        said = "a model with inferences in flight is to go, for a client that leaves"
+                        await stage.halfway("unregister: answer lost", said, request, model, 0)
+                    else:
+                        said = "a model with inferences in flight is to go"
+                        await stage.done("unregister: in flight", said, request, model, 0)
+        finally:
+            await stage.remove(model)
     for way in ways:
         said = f"three workers, with {WAYS[way]}"
         await _registration(stage, f"register: {way}", said, way, SCARCE, 3)
@@ -156,9 +158,11 @@ async def _registration(
     """One that must fail, and is to leave its name free."""
     model = stage.bench.model(label)
     requests = [stage.register(model, package, workers), *([stage.unregister(model)] if leave else [])]
-    await stage.refused(name, said, *requests, loss=loss, must=not leave)
-    await stage.free(name, model, GOOD)
-    await stage.remove(model)
+    try:
+        await stage.refused(name, said, *requests, loss=loss, must=not leave)
+        await stage.free(name, model, GOOD)
+    finally:
+        await stage.remove(model)
 
 
 async def _scarce(bench: Bench, stack: AsyncExitStack, api: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ class Call:
     """One inference, from its arrival until it is answered.
 
     Once it is ``answering``, the head is out; ``streaming`` if nobody knows how long the answer will be; ``touched``
-    is when the last piece came.
+    is when the last piece came. ``limit`` is how long its handler may take, in seconds, once it has ``started``.
     """
 
     __slots__ = (
@@ -38,6 +38,7 @@ class Call:
         "answering",
         "arrived",
         "exchange",
+        "limit",
         "model",
         "protocol",
         "replica",
@@ -56,6 +57,7 @@ class Call:
         self.protocol = protocol
         self.arrived = arrived
         self.started = 0.0
+        self.limit = 0.0
         self.replica = 0
         self.answering = False
         self.streaming = False
@@ -83,6 +85,12 @@ class Call:
         else:
             self._owner.metrics.answered(status)
             self.exchange.respond(status, error_body(self.protocol, status, kind, message))
+
+    def disarm(self) -> None:
+        """Stop its clock."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
     def _gone(self) -> None:
         self._owner.client_gone(self)

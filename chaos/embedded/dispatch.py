@@ -12,22 +12,14 @@ batch of a model is gathered at a time, however many of its replicas are free.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from chaos.embedded.defects import Defect
+from chaos.embedded.lanes import Lane, Queue, Ticket
 
-__all__ = ["Dispatcher", "Refused", "Ticket"]
-
-
-class Ticket(Protocol):
-    """A request that waits or is served."""
-
-    @property
-    def model(self) -> str:
-        """Whose request it is."""
+__all__ = ["Dispatcher", "Refused"]
 
 
 class Refused(Exception):  # noqa: N818
@@ -42,29 +34,12 @@ T = TypeVar("T", bound=Ticket)
 
 
 @dataclass(slots=True)
-class _Model:
-    workers: int
-    limit: int
-    closed: bool = False
-    batch: int = 1
-    delay: float = 0.0
-    queued: int = 0
-    in_flight: int = 0
-    due: float | None = None
-
-
-@dataclass(slots=True)
 class _Replica(Generic[T]):
     model: str
     draining: bool = False
     connected: bool = False
     tickets: list[T] = field(default_factory=list)
-    owner: _Model | None = None
-
-
-@dataclass(slots=True)
-class _Lane(Generic[T]):
-    waiting: deque[tuple[int, T]] = field(default_factory=deque)
+    owner: Queue | None = None
 
 
 class Dispatcher(Generic[T]):
@@ -80,14 +55,14 @@ class Dispatcher(Generic[T]):
         self._mixed = Defect.BATCH_MIXES_MODELS in defects
         self.batching = False
         """Whether any model is served in batches, so that :meth:`due` is of interest."""
-        self._models: dict[str, _Model] = {}
+        self._models: dict[str, Queue] = {}
         self._replicas: dict[int, _Replica[T]] = {}
-        self._lanes: dict[str, _Lane[T]] = {}
+        self._lanes: dict[str, Lane[T]] = {}
         self._free: dict[str, deque[int]] = {}
         self._arrivals = itertools.count()
 
-    def _lane(self, model: str) -> _Lane[T]:
-        return self._lanes.setdefault("" if self._shared_queue else model, _Lane())
+    def _lane(self, model: str) -> Lane[T]:
+        return self._lanes.setdefault("" if self._shared_queue else model, Lane())
 
     def _pool(self, model: str) -> deque[int]:
         return self._free.setdefault("" if self._shared_pool else model, deque())
@@ -107,17 +82,17 @@ class Dispatcher(Generic[T]):
         :param batch: how many requests a replica is given at once, at the most
         :param delay: how long a replica that is free waits for them to be so many, in seconds
         """
-        model = self._models.setdefault(name, _Model(workers, limit))
+        model = self._models.setdefault(name, Queue(workers, limit))
         model.workers, model.limit, model.closed = workers, limit, closed
         model.batch, model.delay = 1 if self._alone else batch, delay
         self.batching = self.batching or model.batch > 1
 
     def remove_model(self, name: str) -> list[T]:
         """Forget a model; the requests that still waited are given back, oldest first."""
-        lane = self._lane(name)
-        dropped = [ticket for _, ticket in lane.waiting if ticket.model == name]
-        lane.waiting = deque(entry for entry in lane.waiting if entry[1].model != name)
+        dropped = self._lane(name).drop(name)
         self._models.pop(name, None)
+        if not self._shared_queue:
+            del self._lanes[name]
         self.batching = any(model.batch > 1 for model in self._models.values())
         return dropped
 
@@ -159,6 +134,8 @@ class Dispatcher(Generic[T]):
             return []
         tickets = self._take_back(replica, slot)
         del self._replicas[replica]
+        if not self._pool(slot.model):
+            self._free.pop(slot.model, None)
         return tickets
 
     def submit(self, ticket: T) -> None:
@@ -173,31 +150,28 @@ class Dispatcher(Generic[T]):
         if workers == 0:
             raise Refused("busy")
         lane = self._lane(ticket.model)
-        if len(lane.waiting) >= model.limit and not (model.due is not None and self._pool(ticket.model)):
+        if len(lane) >= model.limit and not (model.due is not None and self._pool(ticket.model)):
             raise Refused("busy")
         entry = (next(self._arrivals), ticket)
         if self._newest_first:
-            lane.waiting.appendleft(entry)
+            lane.appendleft(entry)
         else:
-            lane.waiting.append(entry)
+            lane.append(entry)
         model.queued += 1
 
     def waiting(self, model: str) -> list[T]:
         """The requests of a model that wait, oldest first."""
-        return [ticket for _, ticket in self._lane(model).waiting if ticket.model == model]
+        return self._lane(model).of(model)
 
     def withdraw(self, ticket: T) -> bool:
         """Take a waiting request out of its queue. False if it waits no more."""
-        waiting = self._lane(ticket.model).waiting
-        for index, (_, other) in enumerate(waiting):
-            if other is ticket:
-                del waiting[index]
-                model = self._models[ticket.model]
-                model.queued -= 1
-                if model.queued == 0:
-                    model.due = None
-                return True
-        return False
+        model = self._models.get(ticket.model)
+        if model is None or not self._lane(ticket.model).withdraw(ticket):
+            return False
+        model.queued -= 1
+        if model.queued == 0:
+            model.due = None
+        return True
 
     def next(self, now: float = 0.0) -> tuple[list[T], int] | None:
         """The oldest requests at the head of a lane for which a replica is free, with that replica: one, or a batch.
@@ -205,19 +179,19 @@ class Dispatcher(Generic[T]):
         :param now: the time on any clock, in seconds; only batches need it
         """
         best: tuple[int, T] | None = None
-        lane: _Lane[T] | None = None
+        lane: Lane[T] | None = None
         for candidate in self._lanes.values():
-            if candidate.waiting:
-                head = candidate.waiting[0]
+            if candidate:
+                head = candidate[0]
                 if (best is None or head[0] < best[0]) and self._pool(head[1].model):
                     model = self._models[head[1].model]
-                    if model.batch == 1 or self._complete(model, now):
+                    if model.batch == 1 or model.complete(now, self._full_only):
                         best, lane = head, candidate
         if best is None or lane is None:
             return None
         name = best[1].model
         model = self._models[name]
-        tickets = [lane.waiting.popleft()[1]] if model.batch == 1 else _take(lane, name, model.batch)
+        tickets = [lane.popleft()[1]] if model.batch == 1 else lane.take(name, model.batch)
         model.queued -= len(tickets)
         if self._mixed:
             self._fill_up(tickets, model.batch)
@@ -231,8 +205,8 @@ class Dispatcher(Generic[T]):
     def _fill_up(self, tickets: list[T], most: int) -> None:
         """The defect ``batch_mixes_models``: what room there is in a batch is for whoever waits."""
         for lane in self._lanes.values():
-            while lane.waiting and len(tickets) < most:
-                ticket = lane.waiting.popleft()[1]
+            while lane and len(tickets) < most:
+                ticket = lane.popleft()[1]
                 self._models[ticket.model].queued -= 1
                 tickets.append(ticket)
 
@@ -244,13 +218,6 @@ class Dispatcher(Generic[T]):
             if model.due is not None and model.queued and self._pool(name)
         ]
         return min(times, default=None)
-
-    def _complete(self, model: _Model, now: float) -> bool:
-        """Whether what waits for a model with a free replica is to wait for more no longer."""
-        if model.due is None:
-            model.due = math.inf if self._full_only else now + model.delay
-        # where no more can come, nothing is waited for
-        return model.queued >= model.batch or now >= model.due or model.closed or model.workers == 0
 
     def release(self, replica: int) -> bool:
         """A replica has finished its requests. True if it was draining, so that it may go now."""
@@ -292,17 +259,3 @@ class Dispatcher(Generic[T]):
         pool = self._pool(slot.model)
         if replica in pool:
             pool.remove(replica)
-
-
-def _take(lane: _Lane[T], model: str, most: int) -> list[T]:
-    """Take the oldest requests of a model out of a lane; those of others, with a shared queue, keep their places."""
-    taken: list[T] = []
-    others: list[tuple[int, T]] = []
-    while lane.waiting and len(taken) < most:
-        entry = lane.waiting.popleft()
-        if entry[1].model == model:
-            taken.append(entry[1])
-        else:
-            others.append(entry)
-    lane.waiting.extendleft(reversed(others))
-    return taken

@@ -237,6 +237,10 @@ class ProxyHub:
     def _send_table(self) -> None:
         table = self._snapshot(self._generation)
         there = {route.id for route in table.replicas}
+        # what was said of those that are gone is kept by nobody else
+        self.drained &= there
+        names = {route.name for route in table.models}
+        self._quiet = {model: since for model, since in self._quiet.items() if model in names}
         self.links = {replica: said for replica, said in self.links.items() if replica in there}
         self._send(table=table.to_json())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
@@ -40,6 +41,12 @@ class Metrics:
         self._requests.labels(*labels).inc()
         self._latency.labels(*labels).inc(seconds * 1e6)
         self._queue.labels(*labels).inc(waited * 1e6)
+
+    def forget(self, model: str) -> None:
+        """A model is gone, and so is what was counted of it: models come and go, and a series a name would pile up."""
+        for counter in (self._requests, self._latency, self._queue):
+            with suppress(KeyError):
+                counter.remove(model, "default", self._host)
 
     def answered(self, status: int) -> None:
         """An HTTP answer was given, by whatever part of the platform."""

@@ -17,7 +17,7 @@ from chaos.matrix.trials import Trial
 from chaos.properties.base import CellResult
 from chaos.reporting.matrix.summary import NOT_APPLICABLE, verdict_said
 
-__all__ = ["DETECTED", "FALSE_ALARMS", "UNKNOWN", "Calibration", "Rate", "Tally"]
+__all__ = ["UNKNOWN", "Calibration", "Rate", "Tally"]
 
 DETECTED = 0.95
 """Of the trials with a defect, at least this share has to fail, in each cell that is to find it."""

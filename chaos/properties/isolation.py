@@ -1,8 +1,8 @@
 """C, isolation: what a hostile handler of one model does to the inferences of another, against its own baseline.
 
-The victim's requests are judged as those of a probe (:mod:`chaos.sla.judge`): the share answered rightly, and a latency
-quantile relative to the baseline of the same cell, with a block-bootstrap interval (:mod:`chaos.sla.statistics`), less
-what the harness's own noise could explain. Each hostile mode is judged by itself, and so is the time after all of them.
+The victim's requests are judged as those of a probe (:mod:`chaos.properties.probed`): the share answered rightly, and a
+latency quantile relative to the baseline of the same cell. Each hostile mode is judged by itself, and so is the time
+after all of them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 
 from chaos.properties.base import CannotTell, Measure
-from chaos.properties.record import CellRecord, Requests
-from chaos.sla.documents import Objective, ProbeDocument, Schedule
-from chaos.sla.judge import judge as judge_probe
+from chaos.properties.probed import Probed, as_measure
+from chaos.properties.record import CellRecord
+from chaos.sla.documents import Objective
 from chaos.sla.results import ObjectiveResult, Verdict, Window
-from chaos.sla.samples import Samples
-from chaos.traffic.histogram import SLOT_SECONDS, buckets_of
 
-__all__ = ["AVAILABILITY", "QUANTILE", "RATIO", "Isolation"]
+__all__ = ["AVAILABILITY", "RATIO", "Isolation"]
 
 QUANTILE = 0.9
 RATIO = 3.0
@@ -53,12 +51,12 @@ class Isolation:
         if not modes:
             said = "; ".join(event["reason"] for event in record.notes("skipped"))
             raise CannotTell(f"no hostile handler was in force: {said or 'none was tried'}")
-        samples, null = _samples(requests), _null(record)
+        victim = Probed(record, VICTIM)
         measures: list[Measure] = []
         for mode, window in modes:
-            found = judge_probe(_probe(record, "fault"), samples, [*baseline, window], null, seed=record.seed)
+            found = victim.judge([*baseline, window], *_objectives("fault"))
             measures += [_measure(result, f"under {mode}") for result in found]
-        found = judge_probe(_probe(record, "recovery"), samples, [*baseline, *after], null, seed=record.seed)
+        found = victim.judge([*baseline, *after], *_objectives("recovery"))
         measures += [_measure(result, "after the hostile handlers") for result in found]
         measures.sort(key=lambda measure: -(measure.estimate or 0.0) if measure.timed else 1.0)
         return [*measures, *_not_in_force(record), _tried(record, len(modes))]
@@ -125,43 +123,13 @@ def _not_in_force(record: CellRecord) -> list[Measure]:
     ]
 
 
-def _probe(record: CellRecord, phase: str) -> ProbeDocument:
-    """The victim as a probe with its objectives in one phase beside the baseline."""
-    settings = record.settings
-    return ProbeDocument(
-        name=VICTIM,
-        model=VICTIM,
-        payload={},
-        schedule=Schedule(arrival="constant", rate=float(settings["rate"])),
-        timeout=float(settings["timeout"]),
-        objectives=(
-            Objective(sli="latency", quantile=QUANTILE, at_most_ratio=RATIO, phases=(phase,)),
-            Objective(sli="availability", at_least=AVAILABILITY, phases=(phase,)),
-        ),
+def _objectives(phase: str) -> tuple[Objective, Objective]:
+    return (
+        Objective(sli="latency", quantile=QUANTILE, at_most_ratio=RATIO, phases=(phase,)),
+        Objective(sli="availability", at_least=AVAILABILITY, phases=(phase,)),
     )
-
-
-def _samples(requests: Requests) -> Samples:
-    """Single requests as the samples that probes are judged by."""
-    slots = (requests.intended / SLOT_SECONDS).astype(np.int64)
-    return Samples(slots, requests.outcome, buckets_of(requests.latency), np.ones(requests.n, dtype=np.int64))
-
-
-def _null(record: CellRecord) -> Samples:
-    """The null probe's requests: the harness's own noise."""
-    return Samples.of(cell for event in record.kind("noise") for cell in event["cells"])
 
 
 def _measure(result: ObjectiveResult, when: str) -> Measure:
-    return Measure(
-        name=f"{result.objective.removesuffix(' ratio')} {when}",
-        verdict=result.verdict,
-        reason=f"{when}, the victim's {result.reason}",
-        estimate=result.estimate,
-        low=result.low,
-        high=result.high,
-        limit=result.limit,
-        unit="times the baseline" if result.unit == "ratio" else result.unit,
-        n=result.n,
-        timed=result.objective.startswith("p"),
-    )
+    name = f"{result.objective.removesuffix(' ratio')} {when}"
+    return as_measure(result, name, f"{when}, the victim's {result.reason}")

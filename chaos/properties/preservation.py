@@ -5,8 +5,8 @@ while a bystander model is under constant load. Where the target says what its n
 be refused. Where it does not say, a request that is granted proves nothing by itself: it fails only by what it does to
 the bystander, and is ``unknown`` where that bears it.
 
-The bystander's latency is judged as that of a probe, relative to its own baseline (:mod:`chaos.sla.judge`: quantiles
-with block-bootstrap intervals, less the harness's noise). All the rest are counts.
+The bystander's latency is judged as that of a probe, relative to its own baseline
+(:mod:`chaos.properties.probed`). All the rest are counts.
 """
 
 from __future__ import annotations
@@ -16,19 +16,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from chaos.history import Event
 from chaos.properties.base import CannotTell, Measure, at_most
+from chaos.properties.probed import Probed, as_measure
 from chaos.properties.record import CellRecord, Requests
-from chaos.sla.documents import Objective, ProbeDocument, Schedule
-from chaos.sla.judge import judge
-from chaos.sla.results import ObjectiveResult, Verdict, Window
-from chaos.sla.samples import Samples
-from chaos.traffic.histogram import SLOT_SECONDS, buckets_of
+from chaos.sla.documents import Objective
+from chaos.sla.results import Verdict, Window
 from chaos.traffic.spec import Outcome
 
-__all__ = ["BYSTANDER", "PRESERVATION", "RATIO", "REFUSED_SECONDS"]
+__all__ = ["BYSTANDER", "PRESERVATION", "RATIO"]
 
 BYSTANDER = "bystander"
 QUANTILE = 0.95
@@ -69,7 +65,7 @@ class Preservation:
             measures.append(_slowest(refused))
         if told:
             measures.append(_changes(rounds))
-        return [*measures, _losses(requests), *_latency(record, requests)]
+        return [*measures, _losses(requests), *_latency(record)]
 
     def figure(self, record: CellRecord) -> dict[str, Any]:
         """The bystander's latency over time, with what was asked for meanwhile.
@@ -187,40 +183,10 @@ def _losses(requests: Requests) -> Measure:
     return at_most("bystander's requests lost", 0, lost.n, n=requests.n, says=says)
 
 
-def _latency(record: CellRecord, requests: Requests) -> Iterator[Measure]:
-    settings = record.settings
+def _latency(record: CellRecord) -> Iterator[Measure]:
     windows = [Window(event["phase"], event["start"], event["end"]) for event in record.notes("window")]
-    samples = Samples(
-        (requests.intended / SLOT_SECONDS).astype(np.int64),
-        requests.outcome,
-        buckets_of(requests.latency),
-        np.ones(requests.n, dtype=np.int64),
-    )
-    noise = Samples.of(cell for event in record.kind("noise") for cell in event["cells"])
-    probe = ProbeDocument(
-        name=BYSTANDER,
-        model=BYSTANDER,
-        payload={},
-        schedule=Schedule(arrival="constant", rate=float(settings["rate"])),
-        timeout=float(settings["timeout"]),
-        objectives=(
-            Objective(sli="latency", quantile=QUANTILE, at_most_ratio=RATIO, phases=("fault", "recovery")),
-        ),
-    )
-    for result in judge(probe, samples, windows, noise, seed=record.seed):
-        yield _measure(result)
-
-
-def _measure(result: ObjectiveResult) -> Measure:
-    return Measure(
-        name=f"bystander's latency {PHASES[result.phase]}",
-        verdict=result.verdict,
-        reason=f"the bystander's {result.reason} ({PHASES[result.phase]} the requests)",
-        estimate=result.estimate,
-        low=result.low,
-        high=result.high,
-        limit=result.limit,
-        unit="times the baseline",
-        n=result.n,
-        timed=True,
-    )
+    objective = Objective(sli="latency", quantile=QUANTILE, at_most_ratio=RATIO, phases=tuple(PHASES))
+    for result in Probed(record, BYSTANDER).judge(windows, objective):
+        when = PHASES[result.phase]
+        reason = f"the bystander's {result.reason} ({when} the requests)"
+        yield as_measure(result, f"bystander's latency {when}", reason)

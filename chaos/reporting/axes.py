@@ -9,7 +9,7 @@ from chaos.reporting.series import Line, Series
 from chaos.reporting.shades import LANES
 from chaos.reporting.words import span
 
-__all__ = ["Figure", "css", "escaped", "headroom", "layout_of", "note", "trace_of"]
+__all__ = ["Figure", "axis_style", "css", "escaped", "headroom", "layout_of", "note", "trace_of"]
 
 Figure = dict[str, Any]
 
@@ -62,9 +62,9 @@ def headroom(series: Series, lanes: int = LANES) -> float:
     return LANE * lanes + 2 * STRIP * (len(series.faults) > 1)
 
 
-def layout_of(series: Series, unit: str, *, labelled: bool = True, lanes: int = LANES) -> Figure:
-    """Axes, faults and phases; a small figure goes without their labels, or has room for few lanes of faults'."""
-    axis = {
+def axis_style() -> Figure:
+    """What each axis of each figure looks like."""
+    return {
         "gridcolor": css("--line"),
         "linecolor": css("--axis"),
         "tickcolor": css("--axis"),
@@ -72,6 +72,11 @@ def layout_of(series: Series, unit: str, *, labelled: bool = True, lanes: int = 
         "ticks": "outside",
         "ticklen": 4,
     }
+
+
+def layout_of(series: Series, unit: str, *, labelled: bool = True, lanes: int = LANES) -> Figure:
+    """Axes, faults and phases; a small figure goes without their labels, or has room for few lanes of faults'."""
+    axis = axis_style()
     shapes, notes = _shades(series, lanes if labelled else 0)
     edges = [start for _phase, start, _end in series.phases] + [end for _, _, end in series.phases[-1:]]
     for at in edges:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-import anyio
-
-from chaos.errors import TargetError
-from chaos.faults.base import RevertError, Undo
+from chaos.faults.base import Undo
 from chaos.session.deadlines import Problem, deadline, shielded
 from chaos.session.plan import package_of
+from chaos.session.reopening import at_target
 from chaos.session.settings import ModelArgument
 from chaos.targets.base import Describe, Register, RegisterBatched, Target, need
 from chaos.targets.context import Owe
-from chaos.targets.registry import EMBEDDED, open_by_url, parse_url
+from chaos.targets.registry import EMBEDDED, parse_url
 
 __all__ = ["Deployment", "deployed"]
-
-OPEN_SECONDS = 10.0
-REVERT_SECONDS = 15.0
 
 
 @asynccontextmanager
@@ -63,27 +58,15 @@ class Deployment:
 
         :raises RevertError: if the server is there and refuses
         """
-        url, model = str(undo["url"]), str(undo["model"])
-        target = open_by_url(url, allow=tuple(undo["allow"]))
-        try:
-            try:
-                with anyio.fail_after(OPEN_SECONDS):
-                    await target.open()
-            except (TargetError, TimeoutError):
-                return f"{target.url} cannot be reached, so model '{model}' was left to it"
-            try:
-                with anyio.fail_after(REVERT_SECONDS):
-                    if isinstance(target, Describe) and model not in await target.models():
-                        return f"model '{model}' was gone from {target.url}"
-                    await need(target, Register).unregister(model)
-            except (TargetError, TimeoutError) as error:
-                raise RevertError(
-                    f"model '{model}' is still on {target.url}: {error or 'no answer'} (unregister it by hand)"
-                ) from error
-        finally:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(OPEN_SECONDS), suppress(TargetError):
-                await target.close()
-        return f"unregistered model '{model}' from {target.url}"
+        model = str(undo["model"])
+
+        async def unregister(target: Target) -> str:
+            if isinstance(target, Describe) and model not in await target.models():
+                return f"model '{model}' was gone from {target.url}"
+            await need(target, Register).unregister(model)
+            return f"unregistered model '{model}' from {target.url}"
+
+        return await at_target(undo, unregister, f"model '{model}'")
 
 
 def _nothing() -> None:

@@ -2,7 +2,8 @@
 
 ``oip+http://HOST:PORT`` names the server; option ``verify=false`` takes any certificate, ``token`` is sent as a
 bearer token (``env:NAME`` reads it from the environment). The protocol knows no workers, so a target like
-this does not scale. Repository extension: docs/protocol/extension_model_repository.md of Triton's server.
+this does not scale; with ``packages=DIR`` a Triton does (:mod:`chaos.targets.triton`). Repository extension:
+docs/protocol/extension_model_repository.md of Triton's server.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from chaos.targets.processes import LocalProcesses
 from chaos.targets.url import TargetURL, is_loopback
 from chaos.traffic.spec import NONCE, HttpRequest
 
-__all__ = ["INPUT", "OIP", "LocalOIP", "open_target"]
+__all__ = ["INPUT", "OIP", "LocalOIP", "dynamic_batching", "open_target", "repository_path"]
 
-OPTIONS = ("token", "verify")
+OPTIONS = ("packages", "token", "verify")
 OURS = "chaos-embedded"
 """The name in the server's metadata by which the embedded platform is known."""
 TRITON = "triton"
@@ -35,7 +36,8 @@ INPUT = "payload"
 """The input tensor that carries a payload which is not in the protocol's own form."""
 HEALTH_SECONDS = 5.0
 READY_SECONDS = 25.0
-GONE_SECONDS = 15.0
+GONE_SECONDS = 100.0
+"""Triton serves all that waits for a model before it lets go of it, also for clients that have left."""
 POLL_SECONDS = 0.05
 SERVICE = ("compute_input", "compute_infer", "compute_output")
 """What a request's service consists of, in the statistics extension's words."""
@@ -47,6 +49,10 @@ def open_target(url: TargetURL, context: TargetContext) -> Target:
     """Entry point: a server that runs already, with its processes if it is on this machine."""
     require_address(url, "oip+http://127.0.0.1:8000")
     url.check_options(OPTIONS)
+    if url.option("packages"):
+        from chaos.targets.triton import LocalTriton, Triton  # which are made from what is below
+
+        return LocalTriton(url, context) if is_loopback(url.host) else Triton(url, context)
     return LocalOIP(url, context) if is_loopback(url.host) else OIP(url, context)
 
 
@@ -142,13 +148,8 @@ class OIP:
         config = answer.expect(what).json()
         if not isinstance(config, dict):
             raise UnansweredError(f"{what}: its configuration is none: '{answer.words}'")
-        config["max_batch_size"] = size
-        config["dynamic_batching"] = {
-            "preferred_batch_size": [size],
-            "max_queue_delay_microseconds": round(delay * 1e6),
-        }
-        body = {"parameters": {"config": json.dumps(config)}}
-        answer = await self._client.call("POST", _repository(model, "load"), body=body)
+        body = {"parameters": {"config": json.dumps({**config, **dynamic_batching(size, delay)})}}
+        answer = await self._client.call("POST", repository_path(model, "load"), body=body)
         answer.expect(what, "does its backend make batches?")
         self._batched.add(model)
         await self._until(model, ready=True, what=what)
@@ -160,16 +161,8 @@ class OIP:
             raise TargetError(
                 f"{what}: the server serves a model of that name already (unload it first, or choose another name)"
             )
-        answer = await self._client.call("POST", _repository(model, "load"), body=body)
-        remedy = (
-            "is there such a handler package?"
-            if self._ours
-            else (
-                f"a model of that name, serving what '{package}' stands for, must be in the server's repository, "
-                "and the server must let models be loaded: Triton with --model-control-mode=explicit"
-            )
-        )
-        answer.expect(what, remedy)
+        answer = await self._client.call("POST", repository_path(model, "load"), body=body)
+        answer.expect(what, self._remedy(package))
         self._names.registered(model)
         await self._until(model, ready=True, what=what)
 
@@ -179,7 +172,7 @@ class OIP:
             return
         with recorded(self._record, "unregister", model):
             what = f"target {self.url}: unloading model '{model}'"
-            answer = await self._client.call("POST", _repository(model, "unload"), body={})
+            answer = await self._client.call("POST", repository_path(model, "unload"), body={})
             if answer.status != 404:
                 answer.expect(what, "does the server let models be unloaded?")
             await self._until(model, ready=False, what=what)
@@ -195,10 +188,10 @@ class OIP:
         method, body = "GET", b""
         match operation:
             case "load" | "register":
-                method, path = "POST", _repository(model, "load")
+                method, path = "POST", repository_path(model, "load")
                 body = json.dumps(self._loading(package, workers) if package else {}).encode()
             case "unload" | "unregister":
-                method, path, body = "POST", _repository(model, "unload"), b"{}"
+                method, path, body = "POST", repository_path(model, "unload"), b"{}"
             case "health":
                 path = "/v2/health/ready"
             case "api_description":
@@ -213,6 +206,15 @@ class OIP:
                     "(it loads, unloads, describes and lists)"
                 )
         return HttpRequest(f"{self._base}{path}", method, self._headers(), body, self._verify)
+
+    def _remedy(self, package: str) -> str:
+        """What to do where a load was refused."""
+        if self._ours:
+            return "is there such a handler package?"
+        return (
+            f"a model of that name, serving what '{package}' stands for, must be in the server's repository, "
+            "and the server must let models be loaded: Triton with --model-control-mode=explicit"
+        )
 
     def _loading(self, package: str, workers: int) -> dict[str, Any]:
         """The body of a load: a real server's repository decides both."""
@@ -335,5 +337,12 @@ def _path(model: str) -> str:
     return f"/v2/models/{quote(model, safe='')}"
 
 
-def _repository(model: str, verb: str) -> str:
+def repository_path(model: str, verb: str) -> str:
+    """Where a model of the repository is loaded or unloaded, by the verb."""
     return f"/v2/repository/models/{quote(model, safe='')}/{verb}"
+
+
+def dynamic_batching(size: int, delay: float) -> dict[str, Any]:
+    """What makes a Triton model take batches, as fields of its configuration (docs/user_guide/batcher.md)."""
+    queue = {"preferred_batch_size": [size], "max_queue_delay_microseconds": round(delay * 1e6)}
+    return {"max_batch_size": size, "dynamic_batching": queue}

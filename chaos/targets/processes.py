@@ -165,6 +165,15 @@ class LocalProcesses:
         ]
         return [*managers, *replicas]
 
+    def commands(self) -> dict[int, list[str]]:
+        """What the living processes below the ports' owners were started with, by pid."""
+        found: dict[int, list[str]] = {}
+        for child in [child for pid in self.pids() for child in tree(pid)[1:]]:
+            with suppress(psutil.Error):
+                if alive(child) and (command := child.cmdline()):
+                    found[child.pid] = command
+        return found
+
     def lingering(self, pids: Iterable[int]) -> list[int]:
         """Those of these workers that were seen here and still run."""
         return sorted(pid for pid in pids if pid in self._workers and alive(self._workers[pid]))

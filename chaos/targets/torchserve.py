@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from urllib.parse import quote, urlencode, urlsplit
@@ -45,6 +46,8 @@ PAGE = 100
 PAGES = 1000
 """More pages than any server has models for: a server may answer with the same page for ever."""
 
+_WORKER = re.compile(r"(^|/)model_service_worker\.py$")
+"""In the command of a worker process."""
 _KEYS = (
     "token authorization is on: give the keys of its key_file.json by the options token and management_token"
 )
@@ -295,10 +298,16 @@ class LocalTorchServe(TorchServe):
         return self._processes.pids() if self._processes is not None else []
 
     async def parts(self) -> list[Part]:
-        """The server as manager, and the worker processes that it describes, as far as they run here."""
-        workers = {pid: model for model in await self.models() for pid in (await self.describe(model)).pids}
+        """The server as manager, and its worker processes as far as they run here; without a model those that it
+        describes as nobody's, as TorchServe forgets some of a registration that fails (D12)."""
         processes = self._processes
-        return [] if processes is None else await anyio.to_thread.run_sync(processes.parts, workers)
+        if processes is None:
+            return []
+        running = await anyio.to_thread.run_sync(processes.commands)
+        workers = {pid: "" for pid, command in running.items() if any(map(_WORKER.search, command))}
+        for model in await self.models():
+            workers |= dict.fromkeys((await self.describe(model)).pids, model)
+        return await anyio.to_thread.run_sync(processes.parts, workers)
 
 
 def _scaling(workers: int) -> dict[str, str]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from types import TracebackType
 from typing import IO, Any
 
 import anyio
@@ -67,12 +66,7 @@ class TrafficWorker:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         """Kill the process if it still runs, and reap it."""
         await self._reap()
 

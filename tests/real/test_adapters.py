@@ -8,9 +8,9 @@ from typing import Any
 import psutil
 import pytest
 
-from chaos.errors import CapabilityError
+from chaos.errors import CapabilityError, TargetError
 from chaos.targets import oip
-from chaos.targets.base import Describe, Infer, Processes, Register, Scale, Target, need
+from chaos.targets.base import Describe, Processes, Register, Scale, Target, need
 from chaos.targets.context import UnansweredError
 from chaos.targets.registry import open_by_url
 from tests.targets.contract import check_batches, check_contract, infer
@@ -24,8 +24,24 @@ MODES: dict[str, tuple[str, dict[str, Any], Sequence[int]]] = {
 }
 
 
-async def test_the_contract(shared_url: str) -> None:
-    await check_contract(open_by_url(shared_url), scales=shared_url.startswith("torchserve"))
+async def test_the_contract(shared_url: str, request: pytest.FixtureRequest) -> None:
+    await check_contract(open_by_url(shared_url), scales="mlserver" not in request.node.name)
+
+
+@pytest.mark.parametrize("shared_url", ["triton"], indirect=True, scope="session")
+async def test_a_triton_whose_repository_decides(shared_url: str) -> None:
+    url = shared_url.partition("?")[0]
+    await check_contract(open_by_url(url), scales=False)
+    await check_batches(open_by_url(url))
+    target = open_by_url(url)
+    await target.open()
+    try:
+        await need(target, Register).register("victim", "sleep", 1)
+        state = await need(target, Describe).describe("victim")
+
+        assert (state.workers, state.desired) == (2, 2), "as the repository has it, whatever was asked for"
+    finally:
+        await _let_go(target, "victim")
 
 
 async def test_batches(shared_url: str, request: pytest.FixtureRequest) -> None:
@@ -106,17 +122,25 @@ async def test_torchserve_shows_its_workers(shared_url: str) -> None:
 
 
 @pytest.mark.parametrize("shared_url", ["triton"], indirect=True, scope="session")
-async def test_triton_says_how_many_instances(shared_url: str) -> None:
+async def test_triton_shows_its_instances(shared_url: str) -> None:
     target = open_by_url(shared_url)
     await target.open()
     try:
-        assert isinstance(target, Infer)
-        await need(target, Register).register("victim", "sleep", 2)
-        state = await need(target, Describe).describe("victim")
+        await need(target, Register).register("any-name_1", "sleep", 2)
+        state = await need(target, Describe).describe("any-name_1")
+        (server,) = need(target, Processes).pids()
 
-        assert (state.workers, state.desired) == (2, 2)
+        assert (state.workers, state.desired, len(state.pids)) == (2, 2, 2)
+        assert set(state.pids) <= {child.pid for child in psutil.Process(server).children()}
+        await need(target, Scale).scale("any-name_1", 3)
+        more = (await need(target, Describe).describe("any-name_1")).pids
+        assert set(state.pids) < set(more), "those that were there go on"
+        with pytest.raises(TargetError, match="answered 400"):
+            await need(target, Register).register("broken", "broken", 1)
+        assert await need(target, Describe).models() == ["any-name_1"]
     finally:
-        await _let_go(target, "victim")
+        await _let_go(target, "any-name_1")
+    assert [pid for pid in more if psutil.pid_exists(pid)] == []
 
 
 async def _is_triton(target: Target) -> bool:

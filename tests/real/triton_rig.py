@@ -1,11 +1,13 @@
 """A real Triton Inference Server on loopback, on the CPU, from the wheel that carries its binary.
 
-Its repository has the models of the isolation experiment, each a handler package behind the Python backend;
-none is loaded at the start.
+Its repository has the models of the isolation experiment, each a handler package behind the Python backend; none is
+loaded at the start. Beside it is a directory of all handler packages, to be sent with a load: the target URL has it as
+the option ``packages``; without that, it is the repository that decides what a name stands for.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -29,6 +31,15 @@ input [ {{ name: "payload" data_type: TYPE_STRING dims: [ 1 ] }} ]
 output [ {{ name: "result" data_type: TYPE_STRING dims: [ 1 ] }} ]
 instance_group [ {{ count: {instances} kind: KIND_CPU }} ]
 """
+BYTES = {"data_type": "TYPE_STRING", "dims": [1]}
+SENT = {
+    "backend": "python",
+    "max_batch_size": 0,
+    "input": [{"name": "payload", **BYTES}],
+    "output": [{"name": "result", **BYTES}],
+    "instance_group": [{"kind": "KIND_CPU"}],
+}
+"""The configuration of a package that is sent with a load."""
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend puts its regions
 
 
@@ -48,7 +59,11 @@ def triton_rig(cache: Path) -> Iterator[str]:
         server = site / "pytriton" / "tritonserver"
         _backend(server, directory / "backends" / "python")
         for model, package in MODELS.items():
-            _model(directory / "models" / model, package)
+            config = CONFIG.format(name=model, instances=INSTANCES)
+            _model(directory / "models" / model, package, "config.pbtxt", config)
+        for source in PACKAGES.glob("*/code/inference.py"):
+            package = source.parent.parent.name
+            _model(directory / "packages" / package, package, "config.json", json.dumps(SENT))
         http, grpc, metrics = free_ports(3)
         # the stub finds its Python by `python3` on the PATH, and its library beside the base interpreter
         libraries = [str(sysconfig.get_config_var("LIBDIR")), str(site / "nvidia_pytriton.libs")]
@@ -73,7 +88,7 @@ def triton_rig(cache: Path) -> Iterator[str]:
         ready = f"{address}/v2/health/ready"
         try:
             with running(command, env=environ, cwd=directory, log=log, ready=ready, port=http):
-                yield f"oip+{address}"
+                yield f"oip+{address}?packages={directory / 'packages'}"
         finally:
             for left in SHARED_MEMORY.glob(f"{region}*"):
                 left.unlink(missing_ok=True)
@@ -86,10 +101,10 @@ def _backend(server: Path, directory: Path) -> None:
     shutil.copy2(server / "python_backend_stubs" / version / "triton_python_backend_stub", directory)
 
 
-def _model(directory: Path, package: str) -> None:
+def _model(directory: Path, package: str, file: str, config: str) -> None:
     version = directory / "1"
     version.mkdir(parents=True)
-    (directory / "config.pbtxt").write_text(CONFIG.format(name=directory.name, instances=INSTANCES))
+    (directory / file).write_text(config)
     shutil.copy(BRIDGES / "triton_bridge.py", version / "model.py")
     shutil.copy(BRIDGES / "package_bridge.py", version)
     shutil.copytree(PACKAGES / package, version / "package", ignore=shutil.ignore_patterns("__pycache__"))

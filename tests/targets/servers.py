@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -146,7 +147,8 @@ class TorchServeStandIn(StandIn):
 
 
 class TritonStandIn(StandIn):
-    """Explicit model control over ``repository``; unloading takes ``draining`` looks at the index."""
+    """Explicit model control over ``repository``; unloading takes ``draining`` looks at the index. Models that came
+    with a load are in ``sent``, by their configuration, and in no index."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,6 +156,7 @@ class TritonStandIn(StandIn):
         self.repository: dict[str, str] = dict.fromkeys(["victim", "other"], "")
         self.draining = 0
         self.has_index = True
+        self.sent: dict[str, dict[str, Any]] = {}
 
     async def answer(self, request: web.Request, body: Any) -> web.StreamResponse:
         match [request.method, *request.path.strip("/").split("/")]:
@@ -165,6 +168,11 @@ class TritonStandIn(StandIn):
                 return web.json_response(
                     {"models": sorted(name for name in self.repository if self._ready(name))}
                 )
+            case ["GET", "v2", "models", "stats"]:
+                ready = [name for name in self.repository if self._ready(name)]
+                return web.json_response({"model_stats": [{"name": name} for name in [*ready, *self.sent]]})
+            case ["GET", "v2", "models", name, "config"] if name in self.sent:
+                return web.json_response({"name": name, **self.sent[name]})
             case ["GET", "v2", "models", name, "ready"]:
                 return web.Response() if self._ready(name) else web.json_response({"error": "no"}, status=400)
             case ["GET", "v2", "models", name, "config"]:
@@ -172,11 +180,11 @@ class TritonStandIn(StandIn):
             case ["POST", "v2", "repository", "index"] if self.has_index:
                 return self._index()
             case ["POST", "v2", "repository", "models", name, verb]:
-                return self._change(name, verb)
+                return self._change(name, verb, (body or {}).get("parameters", {}))
         return web.json_response({"error": "not found"}, status=404)
 
     def _ready(self, name: str) -> bool:
-        return self.repository.get(name) == "READY"
+        return name in self.sent or self.repository.get(name) == "READY"
 
     def _index(self) -> web.Response:
         if self.draining > 0:
@@ -188,10 +196,13 @@ class TritonStandIn(StandIn):
         ]
         return web.json_response(entries)
 
-    def _change(self, name: str, verb: str) -> web.Response:
+    def _change(self, name: str, verb: str, parameters: dict[str, Any]) -> web.Response:
         if verb == "unload":
-            if self._ready(name):
+            if self.sent.pop(name, None) is None and self._ready(name):
                 self.repository[name] = "UNLOADING" if self.has_index else "UNAVAILABLE"
+            return web.Response()
+        if any(parameter.startswith("file:") for parameter in parameters):
+            self.sent[name] = json.loads(parameters["config"])
             return web.Response()
         if name not in self.repository:
             return web.json_response({"error": f"failed to load '{name}'"}, status=500)

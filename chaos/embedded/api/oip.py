@@ -95,7 +95,9 @@ class OipControl:
         elif "package" in parameters and model.settings.package != path:
             served = model.settings.package.name
             raise Refusal(400, "", f"model '{name}' is loaded with package '{served}'; unload it first")
-        elif workers is not None and not await self._manager.scale(model, workers, workers, synchronous=True):
+        elif workers is not None and not await self._manager.scaling.to(
+            model, workers, workers, synchronous=True
+        ):
             return 400, _error(f"load failed for model '{name}': its workers do not get ready")
         return 200, ""
 

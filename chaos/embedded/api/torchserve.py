@@ -21,7 +21,8 @@ from chaos.embedded.api.wear import WEARS, wear
 from chaos.embedded.defects import Defect
 from chaos.embedded.error_history import ErrorHistory
 from chaos.embedded.hub import ProxyHub
-from chaos.embedded.manager import WAIT_SECONDS, Manager
+from chaos.embedded.intent import WAIT_SECONDS
+from chaos.embedded.manager import Manager
 from chaos.embedded.models import (
     BATCH_DELAY,
     MODEL_VERSION,
@@ -168,9 +169,9 @@ class ManagementApi:
         synchronous = _boolean(given, "synchronous", False)
         wait = WAIT_SECONDS if seconds < 0 else min(seconds, WAIT_SECONDS)
         before = len(model.workers)
-        there = await self._manager.scale(model, minimum, maximum, synchronous, wait)
+        there = await self._manager.scaling.to(model, minimum, maximum, synchronous, wait)
         if Defect.LOST_ANSWER_DOUBLES in self._manager.defects and request.transport is None:
-            await self._manager.scale_once_more(model, len(model.workers) - before)
+            await self._manager.scaling.once_more(model, len(model.workers) - before)
         if not synchronous:
             return _status(202, "Processing worker updates...")
         if not there:

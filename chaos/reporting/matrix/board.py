@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-import time
+from functools import partial
 from typing import TextIO
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from chaos.history import Event
 from chaos.properties.table import APIS, CODES, Cell
 from chaos.reporting.matrix.progress import Progress
+from chaos.reporting.matrix.views import LiveView, notes, write_line
 from chaos.reporting.matrix.words import SIGN, STYLE, headline
-from chaos.reporting.terminal import SafeView, View, interactive, printable
+from chaos.reporting.terminal import SafeView, View, interactive
 from chaos.reporting.words import span
 
-__all__ = ["LiveBoard", "PlainBoard", "open_board"]
-
-REFRESHES = 4
-"""A second."""
+__all__ = ["open_board"]
 
 WIDTH = 6
 """Of a cell, in characters: room for the seconds that it has run."""
@@ -33,43 +28,18 @@ PROBLEMS = 5
 
 def open_board(stream: TextIO) -> View:
     """The board that fits the stream: live on a terminal that can move its cursor, else plain lines."""
-    return SafeView(LiveBoard(stream) if interactive(stream) else PlainBoard(stream))
+    if not interactive(stream):
+        return SafeView(_PlainBoard(stream))
+    progress = Progress()
+    return SafeView(LiveView(stream, progress.feed, partial(_drawn, progress)))
 
 
-class LiveBoard:
-    """Draws the board until it is closed, and leaves it standing as it was at the end."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._progress = Progress()
-        self._lock = threading.Lock()
-        self._live = Live(
-            console=Console(file=stream, highlight=False),
-            get_renderable=self.render,
-            refresh_per_second=REFRESHES,
-            redirect_stdout=sys.stdout.isatty(),
-            redirect_stderr=True,
-        )
-        self._live.start()
-
-    def event(self, event: Event) -> None:
-        """Change what is drawn next."""
-        with self._lock:
-            self._progress.feed(event)
-
-    def close(self) -> None:
-        """Stop drawing; idempotent."""
-        self._live.stop()
-
-    def render(self) -> RenderableType:
-        """The board as it stands."""
-        with self._lock:
-            progress, now = self._progress, time.monotonic()
-            parts: list[RenderableType] = [Text(), _board(progress, now), Text(), _status(progress, now)]
-            parts += [Text(_clean(text), "yellow") for text in progress.problems[-PROBLEMS:]]
-            return Group(*parts)
+def _drawn(progress: Progress, now: float) -> list[RenderableType]:
+    problems = notes(progress.problems[-PROBLEMS:])
+    return [Text(), _board(progress, now), Text(), _status(progress, now), *problems]
 
 
-class PlainBoard:
+class _PlainBoard:
     """A line when a group of cells begins, one for each cell that has ended, and one for each problem."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -101,9 +71,7 @@ class PlainBoard:
         """Nothing is held."""
 
     def _say(self, text: str) -> None:
-        at = self._progress.now - self._progress.start
-        self._stream.write(f"[{at:7.1f} s] {printable(text, self._stream)}\n")
-        self._stream.flush()
+        write_line(self._stream, self._progress.now - self._progress.start, text)
 
 
 def _board(progress: Progress, now: float) -> Table:
@@ -138,7 +106,3 @@ def _status(progress: Progress, now: float) -> Text:
     )
     text.append(told + f"   seed {progress.seed}", "dim")
     return text
-
-
-def _clean(text: str) -> str:
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 from typing import TextIO
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from chaos.history import Event
+from chaos.reporting.matrix.views import LiveView, notes, write_line
 from chaos.reporting.matrix.words import SIGN
-from chaos.reporting.terminal import SafeView, View, interactive, printable
+from chaos.reporting.terminal import SafeView, View, interactive
 from chaos.reporting.words import span
 
-__all__ = ["LiveTrials", "PlainTrials", "TrialProgress", "open_trials"]
-
-REFRESHES = 2
-"""A second."""
+__all__ = ["TrialProgress", "open_trials"]
 
 ODD = 8
 """The latest of what was not as it should be are shown."""
@@ -29,7 +25,10 @@ ODD = 8
 
 def open_trials(stream: TextIO) -> View:
     """The view that fits the stream: live on a terminal that can move its cursor, else plain lines."""
-    return SafeView(LiveTrials(stream) if interactive(stream) else PlainTrials(stream))
+    if not interactive(stream):
+        return SafeView(_PlainTrials(stream))
+    progress = TrialProgress()
+    return SafeView(LiveView(stream, progress.feed, partial(_drawn, progress)))
 
 
 @dataclass(slots=True)
@@ -86,47 +85,20 @@ class TrialProgress:
         return next((size for name, size in self.sizes.items() if _kind(name) == kind), 1)
 
 
-class LiveTrials:
-    """A bar, the trial that runs, and the latest surprises."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._progress = TrialProgress()
-        self._lock = threading.Lock()
-        self._live = Live(
-            console=Console(file=stream, highlight=False),
-            get_renderable=self.render,
-            refresh_per_second=REFRESHES,
-        )
-        self._live.start()
-
-    def event(self, event: Event) -> None:
-        """Change what is drawn next."""
-        with self._lock:
-            self._progress.feed(event)
-
-    def close(self) -> None:
-        """Stop drawing; idempotent."""
-        self._live.stop()
-
-    def render(self) -> RenderableType:
-        """The view as it stands."""
-        with self._lock:
-            progress, now = self._progress, time.monotonic()
-            left = progress.left(now)
-            told = f"{len(progress.done)} of {len(progress.sizes)} trials, {span(round(now - progress.start))} gone"
-            told += f", about {span(round(left))} left" if left else ""
-            parts: list[RenderableType] = [
-                Text(told, "bold"),
-                ProgressBar(total=len(progress.sizes) or 1, completed=len(progress.done), width=60),
-                Text(
-                    f"{progress.running} for {now - progress.since:.0f} s" if progress.running else "", "cyan"
-                ),
-            ]
-            parts += [Text(_clean(text), "yellow", no_wrap=True) for text in progress.odd[-ODD:]]
-            return Group(*parts)
+def _drawn(progress: TrialProgress, now: float) -> list[RenderableType]:
+    left = progress.left(now)
+    told = f"{len(progress.done)} of {len(progress.sizes)} trials, {span(round(now - progress.start))} gone"
+    told += f", about {span(round(left))} left" if left else ""
+    runs = f"{progress.running} for {now - progress.since:.0f} s" if progress.running else ""
+    return [
+        Text(told, "bold"),
+        ProgressBar(total=len(progress.sizes) or 1, completed=len(progress.done), width=60),
+        Text(runs, "cyan"),
+        *notes(progress.odd[-ODD:], no_wrap=True),
+    ]
 
 
-class PlainTrials:
+class _PlainTrials:
     """A line for each trial that has ended, and for each problem."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -156,14 +128,8 @@ class PlainTrials:
         """Nothing is held."""
 
     def _say(self, text: str) -> None:
-        at = self._progress.now - self._progress.start
-        self._stream.write(f"[{at:7.1f} s] {printable(text, self._stream)}\n")
-        self._stream.flush()
+        write_line(self._stream, self._progress.now - self._progress.start, text)
 
 
 def _kind(trial: str) -> str:
     return trial.rpartition("-")[0]
-
-
-def _clean(text: str) -> str:
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

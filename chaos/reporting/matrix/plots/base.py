@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.reporting.axes import Figure, css, escaped
+from chaos.reporting.axes import Figure, axis_style, css, escaped
 from chaos.reporting.words import span
 
 __all__ = [
@@ -88,14 +88,7 @@ def figure(
     traces: Sequence[Figure], x: str, y: str, *, shapes: Sequence[Figure] = (), **layout: Any
 ) -> Figure:
     """Traces on two axes with these titles. ``xaxis`` and ``yaxis`` in ``layout`` are merged into the axes."""
-    axis = {
-        "gridcolor": css("--line"),
-        "linecolor": css("--axis"),
-        "tickcolor": css("--axis"),
-        "zeroline": False,
-        "ticks": "outside",
-        "ticklen": 4,
-    }
+    axis = axis_style()
     named = [trace for trace in traces if trace.get("name") and trace.get("showlegend", True)]
     return {
         "data": list(traces),
