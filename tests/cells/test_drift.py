@@ -1,4 +1,4 @@
-"""B on the embedded platform: what five defects lose in a short soak of all APIs is found, each by its measure."""
+"""B on the embedded platform: what four defects lose in a short soak of all APIs is found, each by its measure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ DEFECTS = (
     "ping_leaves_thread",
     "describe_leaks_descriptor",
     "answers_kept",
-    "registrations_remembered",
 )
 
 
@@ -44,4 +43,3 @@ def test_what_is_lost_is_found() -> None:
 
     found = {result.api: failed(result) for result in results}
     assert {"proxy memory", "proxy threads", "manager memory", "manager descriptors"} <= found["health"]
-    assert "p50 latency" in found["register"]

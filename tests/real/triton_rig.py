@@ -80,6 +80,8 @@ def triton_rig(cache: Path) -> Iterator[str]:
             *("--http-address=127.0.0.1", f"--http-port={http}"),
             *("--grpc-address=127.0.0.1", f"--grpc-port={grpc}"),
             *("--metrics-address=127.0.0.1", f"--metrics-port={metrics}"),
+            # otherwise it is not ready while any model comes or goes; and after an instance that died, never again
+            "--strict-readiness=false",
             "--allow-gpu-metrics=false",
             "--exit-timeout-secs=5",
         ]

@@ -18,14 +18,14 @@ streams = st.builds(
         HttpRequest,
         url=st.text(),
         method=st.text(),
-        headers=st.lists(st.tuples(st.text(), st.text())).map(tuple),
+        headers=st.lists(st.tuples(st.text(), st.text()), max_size=3).map(tuple),
         body=st.binary(),
         verify_tls=st.booleans(),
-        expect=st.lists(st.integers(200, 599)).map(tuple),
+        expect=st.lists(st.integers(200, 599), max_size=3).map(tuple),
     ),
     arrivals=st.builds(
         Arrivals,
-        kind=st.sampled_from(["constant", "poisson", "ramp", "users"]),
+        kind=st.sampled_from(["constant", "poisson", "ramp", "burst", "users"]),
         rate=numbers,
         to_rate=numbers,
         seconds=numbers,
@@ -35,6 +35,7 @@ streams = st.builds(
     seed=st.integers(),
     max_connections=st.integers(),
     paused=st.booleans(),
+    each=st.booleans(),
 )
 specs = st.builds(
     WorkerSpec,
