@@ -1,4 +1,4 @@
-"""Triton: a model whose instance has died in an inference, when it is unloaded; and whether the server is ready after it.
+"""Triton: a model whose instance died in an inference is unloaded; and whether the server is ready after that.
 
 python triton_crash.py 127.0.0.1:8000 (started with --model-control-mode=explicit, with the Python backend)
 """

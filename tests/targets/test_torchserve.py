@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -329,6 +330,23 @@ async def test_its_parts_are_the_owner_of_the_ports_and_the_workers_that_run_her
         child.kill()
         child.wait()
         assert [part.role for part in await need(target, Parts).parts()] == ["manager"]
+
+
+async def test_a_worker_that_nobody_describes(torchserve: TorchServeStandIn, tmp_path: Path) -> None:
+    program = tmp_path / "model_service_worker.py"
+    program.write_text("import time; time.sleep(60)")
+    async with adapter(torchserve, kind=LocalTorchServe) as target:
+        with subprocess.Popen([sys.executable, str(program), "--sock-type", "unix"]) as worker:  # noqa: ASYNC220
+            try:
+                _, replica = await need(target, Parts).parts()
+                assert (replica.role, replica.pid, replica.model) == ("replica", worker.pid, "")
+
+                torchserve.pids = [worker.pid]
+                await target.register("victim", "sleep", 1)
+                _, replica = await need(target, Parts).parts()
+                assert replica.model == "victim", "what is described is not nobody's"
+            finally:
+                worker.kill()
 
 
 async def test_a_worker_that_ends_in_time(
