@@ -29,7 +29,7 @@ class Drift:
     a second, which the APIs share evenly; seconds between two registrations (``register_every``) and two readings
     (``sample_every``); ``workers``, ``service_ms``, ``batch`` and ``batch_delay_ms`` of the models. The others are
     limits of :mod:`chaos.properties.drift`: what a day may add, and what is taken for noise within the soak; latencies
-    in times of what they are at first, ``rss`` in MiB."""
+    in times of what they are at first, ``rss`` in MiB; noise too is the share ``rss_share`` of the memory there is."""
 
     code = "B"
     together = True
@@ -49,6 +49,7 @@ class Drift:
         "p95_noise": 1.5,
         "rss_day": 256,
         "rss_noise": 2,
+        "rss_share": 0.05,
         "fds_day": 100,
         "fds_noise": 12,
         "threads_day": 20,

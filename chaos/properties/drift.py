@@ -173,6 +173,10 @@ def _judged(record: CellRecord, series: _Series, soak: dict[str, Any]) -> Measur
     whole = float(np.median(series.values[: max(1, found.n // 4)])) if series.relative else series.scale
     daily = record.settings[f"{series.limits}_day"] * whole
     noise = record.settings[f"{series.limits}_noise"] * whole
+    if series.limits == "rss":  # the larger a heap, the longer it fills: a virtual machine's, for minutes
+        noise = max(
+            noise, record.settings["rss_share"] * float(np.median(series.values[: found.n // 4 or 1]))
+        )
     told = noise / found.seconds * DAY
     limit = max(daily, told)
     verdict, aside = _verdict(series, found, limit / DAY)

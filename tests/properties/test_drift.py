@@ -127,8 +127,16 @@ def test_what_so_short_a_soak_cannot_tell_is_no_failure_until_it_is_longer() -> 
     long = measure(soak(memory=slow, seconds=240), "proxy memory")
     assert long.verdict is Verdict.FAIL
 
-    strict = measure(soak(memory=slow, rss_noise=0.1), "proxy memory")
+    strict = measure(soak(memory=slow, rss_noise=0.1, rss_share=0), "proxy memory")
     assert strict.verdict is Verdict.FAIL
+
+
+def test_a_large_heap_that_fills_is_noise() -> None:
+    def heap(at: Floats) -> Floats:
+        return 400 + 0.2 * at
+
+    assert measure(soak(memory=heap), "proxy memory").verdict is Verdict.PASS
+    assert measure(soak(memory=heap, rss_share=0), "proxy memory").verdict is Verdict.FAIL
 
 
 def test_the_limit_of_a_day_counts_once_a_soak_can_tell() -> None:
