@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from chaos.analysis import Summary
+from chaos.reporting.matrix.summary import MatrixSummary
 from chaos.sla.results import Verdict
 
-__all__ = ["Case", "render_junit", "render_suite"]
+__all__ = ["Case", "render_junit", "render_suite", "told_of"]
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 forbids even as a character reference (section 2.2)."""
@@ -60,15 +61,19 @@ def render_junit(summary: Summary) -> str:
         )
         for cell in summary.cells
     ]
-    properties = {
-        "run_id": summary.run_id,
-        "seed": str(summary.seed),
-        "target": summary.target,
-        "defects": ",".join(summary.defects),
-        "replay": summary.replay,
-        "version": summary.version,
+    return render_suite(summary.title, summary.wall, summary.seconds, told_of(summary), cases)
+
+
+def told_of(run: Summary | MatrixSummary) -> dict[str, str]:
+    """The properties of a suite: what it takes to run it again."""
+    return {
+        "run_id": run.run_id,
+        "seed": str(run.seed),
+        "target": run.target,
+        "defects": ",".join(run.defects),
+        "replay": run.replay,
+        "version": run.version,
     }
-    return render_suite(summary.title, summary.wall, summary.seconds, properties, cases)
 
 
 def render_suite(

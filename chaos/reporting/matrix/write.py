@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from chaos.reporting.junit import Case, render_suite
+from chaos.reporting.junit import Case, render_suite, told_of
 from chaos.reporting.matrix.document import matrix_document
 from chaos.reporting.matrix.page import render_page
 from chaos.reporting.matrix.summary import MatrixSummary
@@ -40,14 +40,7 @@ def render_cases(summary: MatrixSummary) -> str:
         f"matrix on {summary.target}",
         summary.wall,
         summary.seconds,
-        {
-            "run_id": summary.run_id,
-            "seed": str(summary.seed),
-            "target": summary.target,
-            "defects": ",".join(summary.defects),
-            "replay": summary.replay,
-            "version": summary.version,
-        },
+        told_of(summary),
         [
             Case(
                 f"{summary.run_id}.{cell.code}",
