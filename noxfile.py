@@ -35,8 +35,8 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """The default suite: under ten minutes on two cores. Much of it waits, so two workers share it."""
-    session.run(PYTHON, "-m", "pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+    """The default suite: under ten minutes on two cores. Much of it waits, so three workers share it."""
+    session.run(PYTHON, "-m", "pytest", "-n", "3", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

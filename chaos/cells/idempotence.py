@@ -100,7 +100,7 @@ class _Rounds:
         """Of a new model each."""
         for sort in self._sorts():
             model = self._bench.model("twin")
-            before = await known(self._bench, self._bench.settings["rest_seconds"])
+            before = await known(self._bench.target, self._bench.settings["rest_seconds"])
             try:
                 await need(self._bench.target, Register).register(model, PACKAGE, WORKERS)
                 if not await self._round(sort, model, 0, before):
@@ -118,7 +118,7 @@ class _Rounds:
 
     async def _round(self, sort: str, model: str, workers: int, before: State | None = None) -> bool:
         """Send them, see what that ends in, and note it; whether there can be another."""
-        before = before or await known(self._bench, self._bench.settings["rest_seconds"])
+        before = before or await known(self._bench.target, self._bench.settings["rest_seconds"])
         request = self._request(model, workers)
         seconds = self._bench.settings["answer_seconds"]
         copies = 1 if sort == "alone" else int(self._bench.settings["copies"])
@@ -130,7 +130,7 @@ class _Rounds:
             attempts = await race(entries, seconds)
             spread = max(attempt.spread for attempt in attempts)
         after, rest = await at_rest(
-            self._bench,
+            self._bench.target,
             lambda state: as_asked(before, state, model, workers),
             self._bench.settings["rest_seconds"],
         )
@@ -169,4 +169,4 @@ class _Rounds:
 
     async def _remove(self, model: str) -> None:
         """Leave nothing of a model, as far as the target does it."""
-        await removed(self._bench, model, self._bench.settings["rest_seconds"])
+        await removed(self._bench.target, model, self._bench.settings["rest_seconds"])

@@ -71,7 +71,7 @@ class Stage:
         """What cannot be satisfied; several requests start at once."""
         before = await self._before()
         answers = await self._send(*requests, loss=loss)
-        after, rest = await at_rest(self.bench, lambda state: differences(before, state), self._rest)
+        after, rest = await at_rest(self.bench.target, lambda state: differences(before, state), self._rest)
         self._note(name, "refused", asked, answers, before, after, rest, must=must and not loss)
 
     async def halfway(self, name: str, asked: str, request: HttpRequest, model: str, workers: int) -> None:
@@ -85,9 +85,9 @@ class Stage:
             return as_asked(before, state, model, workers)
 
         answers = await self._send(request, loss="early")
-        after, rest = await at_rest(self.bench, torn, self._rest)
+        after, rest = await at_rest(self.bench.target, torn, self._rest)
         answers += await self._send(request)
-        retried, _ = await at_rest(self.bench, undone, self._rest)
+        retried, _ = await at_rest(self.bench.target, undone, self._rest)
         wanted = {"model": model, "workers": workers, "retried": retried}
         self._note(name, "halfway", asked, answers, before, after, rest, **wanted)
 
@@ -96,7 +96,7 @@ class Stage:
         before = await self._before()
         answers = await self._send(request)
         after, rest = await at_rest(
-            self.bench, lambda state: as_asked(before, state, model, workers), self._rest
+            self.bench.target, lambda state: as_asked(before, state, model, workers), self._rest
         )
         self._note(name, "done", asked, answers, before, after, rest, model=model, workers=workers)
 
@@ -111,18 +111,18 @@ class Stage:
 
     async def repair(self, model: str, workers: int) -> None:
         """Bring a model to what the next case begins with, if it is not there: one failed case is not to be two."""
-        state = await known(self.bench, self._rest)
+        state = await known(self.bench.target, self._rest)
         if state["models"].get(model, {}).get("desired") != workers:
             with suppress(TargetError):
                 await need(self.bench.target, Scale).scale(model, workers)
 
     async def remove(self, model: str) -> None:
         """Leave nothing of a model, as far as the target does it."""
-        await removed(self.bench, model, self._rest)
+        await removed(self.bench.target, model, self._rest)
 
     async def _before(self) -> State:
         """What there is when nothing moves any more: at once, if it is what an earlier case left at rest."""
-        seen = await known(self.bench, self._rest)
+        seen = await known(self.bench.target, self._rest)
         if self._resting is not None and not differences(self._resting, seen):
             return seen
 
@@ -131,7 +131,7 @@ class Stage:
             last, seen = seen, state
             return differences(last, state)
 
-        state, _ = await at_rest(self.bench, moved, self._rest)
+        state, _ = await at_rest(self.bench.target, moved, self._rest)
         return state
 
     async def _send(self, *requests: HttpRequest, loss: Loss = "") -> list[dict[str, Any]]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import anyio
 
-from chaos.cells.bench import Bench
 from chaos.errors import TargetError
 from chaos.faults.base import FaultError
 from chaos.faults.race import Entry, race
 from chaos.properties.standing import State
-from chaos.targets.base import ControlRequests, Describe, need
+from chaos.targets.base import ControlRequests, Describe, Target, need
 from chaos.targets.embedded import Embedded
 from chaos.targets.looking import look_at
 
@@ -26,12 +25,11 @@ QUIET_SECONDS = 0.4
 EVERY_SECONDS = 0.05
 
 
-async def standing(bench: Bench) -> State:
+async def standing(target: Target) -> State:
     """What there is now, as :mod:`chaos.properties.standing` has it. What cannot be read is told in it.
 
     :raises CapabilityError: if the target does not describe its models
     """
-    target = bench.target
     listed: list[str] = []
     error = f"listing the models took more than {LIST_SECONDS:g} s"
     with anyio.move_on_after(LIST_SECONDS):
@@ -51,21 +49,22 @@ async def standing(bench: Bench) -> State:
     return {"listed": listed, "models": models, "strays": strays, "error": "; ".join(look.errors)}
 
 
-async def known(bench: Bench, seconds: float) -> State:
+async def known(target: Target, seconds: float) -> State:
     """What there is now, asked for again while it cannot be read, for so long."""
     with anyio.move_on_after(seconds):
-        while (state := await standing(bench))["error"]:  # noqa: ASYNC110 - nothing tells
+        while (state := await standing(target))["error"]:  # noqa: ASYNC110 - nothing tells
             await anyio.sleep(EVERY_SECONDS)
         return state
-    return await standing(bench)
+    return await standing(target)
 
 
 async def at_rest(
-    bench: Bench, wrong: Callable[[State], Sequence[str]], seconds: float
+    target: Target, wrong: Callable[[State], Sequence[str]], seconds: float, quiet: float = QUIET_SECONDS
 ) -> tuple[State, float | None]:
     """Wait until nothing is ``wrong`` with what there is, and that stays so for a moment.
 
     :param seconds: for coming to rest; that it stays there is looked at beyond them
+    :param quiet: how long it must stay so, in seconds; 0 takes the first state with which nothing is wrong
     :return: the last state, and after how many seconds it was at rest; None if it was not
     """
     began = time.monotonic()
@@ -73,28 +72,28 @@ async def at_rest(
     last: dict[str, Any] = {}
     while True:
         looked = time.monotonic()
-        state = await standing(bench)
+        state = await standing(target)
         if wrong(state):
             since = None
         elif since is None or state["models"] != last.get("models"):
             since = looked
         last = dict(state)
         now = time.monotonic()
-        if since is not None and now - since >= QUIET_SECONDS:
+        if since is not None and now - since >= quiet:
             return state, since - began
         if now - began >= seconds and (since is None or since - began >= seconds):
             return state, None
         await anyio.sleep(EVERY_SECONDS)
 
 
-async def removed(bench: Bench, model: str, seconds: float) -> None:
+async def removed(target: Target, model: str, seconds: float) -> None:
     """Leave nothing of a model, however it came to be there; as far as the target does it within so long.
 
     The adapter lets alone what somebody else registered, and for that takes a name that was taken when it came.
     """
-    request = need(bench.target, ControlRequests).control_request("unregister", model)
+    request = need(target, ControlRequests).control_request("unregister", model)
     with anyio.CancelScope(shield=True), anyio.move_on_after(2 * seconds):
         with suppress(FaultError):
             await race([Entry(request)], seconds)
-        while (state := await standing(bench))["error"] or model in state["listed"]:  # noqa: ASYNC110 - nothing tells
+        while (state := await standing(target))["error"] or model in state["listed"]:  # noqa: ASYNC110 - nothing tells
             await anyio.sleep(EVERY_SECONDS)

@@ -21,7 +21,8 @@ from pydantic import Field
 
 from chaos.errors import CapabilityError, TargetError
 from chaos.faults.base import Blast, FaultArguments, FaultContext, FaultError, Needs, Undo
-from chaos.targets.base import ErrorRecord, Errors, Infer, Parts, need
+from chaos.targets.base import Errors, Infer, Parts, need
+from chaos.targets.records import ErrorRecord
 from chaos.targets.url import is_loopback
 
 __all__ = ["Oom", "OomArguments"]

@@ -20,7 +20,8 @@ from pydantic import Field, model_validator
 from chaos.errors import TargetError
 from chaos.faults.base import Blast, FaultArguments, FaultContext, FaultError, Needs, RevertError, Undo
 from chaos.faults.processes import Known, own_family
-from chaos.targets.base import Part, Parts, need
+from chaos.targets.base import Parts, need
+from chaos.targets.records import Part
 
 __all__ = ["Process", "ProcessArguments"]
 

@@ -82,12 +82,16 @@ class Attempt:
 
 
 async def race(
-    entries: Sequence[Entry], seconds: float, ended: Callable[[Attempt], None] = lambda _: None
+    entries: Sequence[Entry],
+    seconds: float,
+    ended: Callable[[Attempt], None] = lambda _: None,
+    starting: Callable[[], None] = lambda: None,
 ) -> list[Attempt]:
     """Start all requests at once, in their order, and see each of them end.
 
     :param seconds: for the answers, those to what is sent again included
     :param ended: told of each attempt as it ends, also when the race is cancelled
+    :param starting: called when all are at the start, and about to be let go
     :raises FaultError: if not all of them could be brought to the start; none was let go then
     """
     attempts: list[Attempt] = []
@@ -106,6 +110,7 @@ async def race(
                 raise FaultError(one.error)
         if len(held) > 1:
             await anyio.sleep(WARM_SECONDS)
+        starting()
         released = _release(held)
         async with anyio.create_task_group() as tasks:
             for index, (entry, one) in enumerate(zip(entries, held, strict=True)):

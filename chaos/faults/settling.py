@@ -13,8 +13,9 @@ from typing import Any
 import anyio
 
 from chaos.errors import TargetError
-from chaos.targets.base import Describe, ModelState, Parts, Target, need
+from chaos.targets.base import Describe, Parts, Target, need
 from chaos.targets.embedded import Embedded
+from chaos.targets.records import ModelState
 
 __all__ = ["Seen", "settle"]
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["State", "as_asked", "differences", "in_short"]
+__all__ = ["ACCOUNTS", "State", "as_asked", "differences", "in_short"]
 
 State = Mapping[str, Any]
 
 SHOWN = 3
 
-_ACCOUNTS = {"desired": "workers asked for", "workers": "workers ready", "alive": "processes"}
+ACCOUNTS = {"desired": "workers asked for", "workers": "workers ready", "alive": "processes"}
 
 
 def differences(before: State, after: State, but: str = "") -> list[str]:
@@ -56,7 +56,7 @@ def _model(name: str, before: State | None, after: State | None) -> Iterator[str
     if before is None or after is None:
         yield f"model '{name}' is listed, but not described"
         return
-    for key, what in _ACCOUNTS.items():
+    for key, what in ACCOUNTS.items():
         if before[key] != after[key] and None not in (before[key], after[key]):
             yield f"model '{name}' has {after[key]} {what}, and had {before[key]}"
     ended = set(before["pids"]) - set(after["pids"])
@@ -74,7 +74,7 @@ def _accounts(state: State, model: str, workers: int) -> Iterator[str]:
     if described is None:
         yield f"model '{model}' is not described"
         return
-    for key, what in _ACCOUNTS.items():
+    for key, what in ACCOUNTS.items():
         if described[key] not in (workers, None):
             yield f"model '{model}' has {described[key]} {what}, wanted {workers}"
     if described["pids"] and len(described["pids"]) != workers:

@@ -7,8 +7,9 @@ import contextlib
 import socket
 from typing import Any, Protocol
 
-from chaos.proxy.flow import Flow, abort
+from chaos.proxy.flow import Flow
 from chaos.proxy.http import Talk
+from chaos.proxy.resets import abort
 from chaos.proxy.stages import Stage
 from chaos.proxy.toxics import Toxic
 

@@ -8,20 +8,16 @@ each chunk passes their stages, which say when it leaves; it waits in a queue of
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import random
 import socket
-import struct
-import sys
-import termios
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from chaos.proxy.stages import CLOSE, EOF, RESET, WHOLE, Piece, Stage
+from chaos.proxy.resets import unsent
+from chaos.proxy.stages import CLOSE, EOF, RESET, WHOLE, Discard, Piece, Stage
 
-__all__ = ["BUFFER", "Flow", "FlowOwner", "abort"]
+__all__ = ["BUFFER", "Flow", "FlowOwner"]
 
 BUFFER = 256 * 1024
 """Bytes read at once, into a buffer that all connections share."""
@@ -39,23 +35,6 @@ UNSENT_SECONDS = 1.0
 """How long a reset waits for what was sent before it to arrive."""
 
 TICK_SECONDS = 0.002
-
-_NO_LINGER = struct.pack("ii", 1, 0)
-
-
-def abort(end: socket.socket) -> None:
-    """Close a socket so that its peer sees a reset."""
-    with suppress(OSError):  # the peer was faster
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    end.close()
-
-
-def _unsent(end: socket.socket) -> int:
-    """Bytes that the peer has not acknowledged."""
-    try:
-        return int.from_bytes(fcntl.ioctl(end, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-    except OSError:
-        return 0
 
 
 class FlowOwner(Protocol):
@@ -141,7 +120,7 @@ class Flow:
     def discard(self) -> None:
         """Lose what waits and all that still comes, and tell the sink that nothing will."""
         self._forget()
-        self._stages = [_Discard(None, random.Random(0), 0.0)]
+        self._stages = [Discard()]
         self.ended = self._over
         with suppress(OSError):  # it is closed already
             self._sink.shutdown(socket.SHUT_WR)
@@ -255,7 +234,7 @@ class Flow:
         if self.closed:
             return
         self._pause()
-        if self._loop.time() < until and _unsent(self._sink):
+        if self._loop.time() < until and unsent(self._sink):
             self._alarms.append(self._loop.call_later(TICK_SECONDS, self._reset, until))
         else:
             self._owner.reset()
@@ -299,11 +278,3 @@ class Flow:
     def _resume(self) -> None:
         if not self._reading and not self._over:
             self.start()
-
-
-class _Discard(Stage):
-    """Nothing passes but the end."""
-
-    def take(self, due: float, data: bytes) -> Iterator[Piece]:
-        if data is EOF:
-            yield due, data

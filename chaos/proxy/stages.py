@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["CLOSE", "EOF", "RESET", "WHOLE", "Piece", "Stage"]
+__all__ = ["CLOSE", "EOF", "RESET", "WHOLE", "Discard", "Piece", "Stage"]
 
 Piece = tuple[float, bytes]
 """An instant of the loop's clock, in seconds, and what leaves then: bytes, or one of the marks."""
@@ -194,3 +194,14 @@ class ResetPeer(Stage):
         if not self._struck:
             self._struck = True
             yield due + self.attributes.timeout / 1000.0, RESET
+
+
+class Discard(Stage):
+    """Nothing passes but the end; no toxic, but what is left of a flow whose bytes nobody wants."""
+
+    def __init__(self) -> None:
+        super().__init__(None, random.Random(0), 0.0)
+
+    def take(self, due: float, data: bytes) -> Iterator[Piece]:
+        if data is EOF:
+            yield due, data

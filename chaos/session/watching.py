@@ -15,8 +15,9 @@ from typing import Any
 import anyio
 import numpy as np
 
-from chaos.targets.base import Describe, ErrorRecord, Target
+from chaos.targets.base import Describe, Target
 from chaos.targets.looking import look_at
+from chaos.targets.records import ErrorRecord
 
 __all__ = ["EXECUTIONS", "error_entry", "read_executions", "watch_state"]
 

@@ -1,20 +1,11 @@
 """The embedded platform as a target: started for the run as a process of its own, stopped at its end.
 
-``embedded`` alone will do. Options:
-
-    defect       a wrong behaviour, by its name; may come more than once
-    models       a further directory of handler packages
-    memory       what a replica may take over its base, in MiB (default: 512)
-    node_memory  what all replicas together may take, in MiB (default: 16384, or what the machine has if it is less)
-    cgroup       ``no``: memory is limited by a resource limit, not by the kernel's OOM killer
-    inference, management, metrics
-                 ports; free ones are taken if not given
+``embedded`` alone will do; its options are those of :mod:`chaos.targets.embedded_options`.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -23,20 +14,20 @@ import anyio.to_thread
 import psutil
 
 from chaos.errors import TargetError
-from chaos.targets.base import ErrorRecord, LinkState, ModelState, NodeLimits, Part, Target, Told
+from chaos.targets.base import Target
 from chaos.targets.context import TargetContext, UnansweredError, recorded
+from chaos.targets.embedded_options import OPTIONS, PORTS, PlatformOptions
 from chaos.targets.http import ControlClient
 from chaos.targets.platform import LOG, Platform
 from chaos.targets.processes import listeners, port_is_free, tree
+from chaos.targets.records import ErrorRecord, LinkState, ModelState, NodeLimits, Part, Told
 from chaos.targets.torchserve import TorchServe
-from chaos.targets.torchserve_answers import mapping
+from chaos.targets.torchserve_wire import mapping
 from chaos.targets.url import TargetURL
 from chaos.traffic.spec import HttpRequest
 
 __all__ = ["Embedded", "open_target"]
 
-PORTS = ("inference", "management", "metrics")
-OPTIONS = ("defect", "models", "memory", "node_memory", "cgroup", *PORTS)
 ASK_SECONDS = 2.0
 """How long the manager may take to say whose replicas are whose, before what it said last is believed."""
 
@@ -64,10 +55,7 @@ class Embedded:
         self._context = context
         named = [part for name, value in url.options if name == "defect" for part in value.split(",") if part]
         self._defects = tuple(dict.fromkeys((*named, *context.defects)))
-        self._ports = {name: _port(url, name) for name in PORTS}
-        self._models = _directory(url)
-        self._memory = {name: _memory(url, name) for name in ("memory", "node_memory")}
-        self._cgroup = _cgroup(url)
+        self._options = PlatformOptions.of(url)
         self._platform: Platform | None = None
         self._workers: dict[int, tuple[str, str]] = {}
         self._server: TorchServe | None = None
@@ -219,13 +207,13 @@ class Embedded:
         return self._server
 
     async def _start(self) -> dict[str, int]:
-        for name, port in self._ports.items():
+        for name, port in self._options.ports.items():
             if port and not port_is_free(port):
                 raise TargetError(
                     f"target {self.url}: port {port}, asked for by option '{name}', is in use"
                     f"{await anyio.to_thread.run_sync(_who, port)} (choose another, or leave the option out)"
                 )
-        self._platform = Platform(self.url, self._command_line(), self._context, self._cgroup)
+        self._platform = Platform(self.url, self._command_line(), self._context, self._options.cgroup)
         ready = await self._platform.start()
         try:
             return {name: int(ready[name]) for name in PORTS}
@@ -235,17 +223,7 @@ class Embedded:
             ) from None
 
     def _command_line(self) -> list[str]:
-        words: list[str] = []
-        for name, port in self._ports.items():
-            words += [f"--{name}", str(port)] if port else []
-        for defect in self._defects:
-            words += ["--defect", defect]
-        if self._models is not None:
-            words += ["--models", str(self._models)]
-        for name, memory in self._memory.items():
-            words += [f"--{name.replace('_', '-')}", str(memory)] if memory else []
-        if not self._cgroup:
-            words += ["--no-cgroup"]
+        words = [word for defect in self._defects for word in ("--defect", defect)] + self._options.words()
         if self._context.directory is not None:
             words += ["--log", str(self._context.directory / LOG)]
             words += ["--executions", str(self._context.directory / EXECUTIONS)]
@@ -264,34 +242,6 @@ class Embedded:
                     f"target {self.url}: the {name} port {ready[name]} belongs to another process (pid {others}) "
                     "as well (end it, or choose another port)"
                 )
-
-
-def _port(url: TargetURL, name: str) -> int:
-    value = url.option(name, "0")
-    if not (value.isascii() and value.isdecimal() and int(value) < 65536):
-        raise TargetError(f"target {url.text}: option '{name}' is a port, not '{value}'")
-    return int(value)
-
-
-def _memory(url: TargetURL, name: str) -> int:
-    value = url.option(name, "0")
-    if not (value.isascii() and value.isdecimal()):
-        raise TargetError(f"target {url.text}: option '{name}' is a number of MiB, not '{value}'")
-    return int(value)
-
-
-def _cgroup(url: TargetURL) -> bool:
-    value = url.option("cgroup", "yes")
-    if value not in ("yes", "no"):
-        raise TargetError(f"target {url.text}: option 'cgroup' is yes or no, not '{value}'")
-    return value == "yes"
-
-
-def _directory(url: TargetURL) -> Path | None:
-    value = url.option("models")
-    if value and not Path(value).is_dir():
-        raise TargetError(f"target {url.text}: option 'models': there is no directory '{value}'")
-    return Path(value).resolve() if value else None
 
 
 def _who(port: int) -> str:

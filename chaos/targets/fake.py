@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.errors import TargetError
-from chaos.targets.base import ErrorRecord, LinkState, ModelState, NodeLimits, Part, Told
+from chaos.targets.records import ErrorRecord, LinkState, ModelState, NodeLimits, Part, Told
 from chaos.traffic.spec import HttpRequest
 
 __all__ = ["FakeTarget"]

@@ -10,7 +10,8 @@ from typing import Any
 
 import anyio
 
-from chaos.targets.base import Describe, Links, ModelState, Part, Parts, Target
+from chaos.targets.base import Describe, Links, Parts, Target
+from chaos.targets.records import ModelState, Part
 
 __all__ = ["Look", "look_at"]
 

@@ -10,39 +10,34 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
 
 from chaos.errors import CapabilityError, TargetError
-from chaos.targets.base import ModelState, Part, Target, Told
+from chaos.targets import oip_wire as wire
+from chaos.targets.base import Target
 from chaos.targets.context import TargetContext, UnansweredError, recorded
 from chaos.targets.http import ControlClient
 from chaos.targets.names import Names
 from chaos.targets.options import flag, redacted, require_address, secret
 from chaos.targets.processes import LocalProcesses
+from chaos.targets.records import ModelState, Part, Told
 from chaos.targets.url import TargetURL, is_loopback
-from chaos.traffic.spec import NONCE, HttpRequest
+from chaos.traffic.spec import HttpRequest
 
-__all__ = ["INPUT", "OIP", "LocalOIP", "dynamic_batching", "open_target", "repository_path"]
+__all__ = ["OIP", "LocalOIP", "open_target"]
 
 OPTIONS = ("packages", "token", "verify")
 OURS = "chaos-embedded"
 """The name in the server's metadata by which the embedded platform is known."""
 TRITON = "triton"
 """The name by which Triton says that it is one."""
-INPUT = "payload"
-"""The input tensor that carries a payload which is not in the protocol's own form."""
 HEALTH_SECONDS = 5.0
 READY_SECONDS = 25.0
 GONE_SECONDS = 100.0
 """Triton serves all that waits for a model before it lets go of it, also for clients that have left."""
 POLL_SECONDS = 0.05
-SERVICE = ("compute_input", "compute_infer", "compute_output")
-"""What a request's service consists of, in the statistics extension's words."""
-SERVED = ("READY", "LOADING", "UNKNOWN")
-"""States of a model that is in, or on its way in; MLServer says UNKNOWN of one that it loads."""
 
 
 def open_target(url: TargetURL, context: TargetContext) -> Target:
@@ -92,21 +87,10 @@ class OIP:
             return False
 
     def infer_request(self, model: str, payload: object) -> HttpRequest:
-        """An inference. A payload with ``inputs`` is the protocol's own and is sent as it is; any other goes as
-        the text of a BYTES tensor of one element. Where the payload carries no nonce, the request's ``id`` does.
-        """
-        if isinstance(payload, dict) and "inputs" in payload:
-            document: dict[str, Any] = dict(payload)
-        else:
-            # to a model that batches, Triton adds a dimension: of how many inferences a request has, here one
-            shape = [1, 1] if model in self._batched else [1]
-            tensor = {"name": INPUT, "shape": shape, "datatype": "BYTES", "data": [json.dumps(payload)]}
-            document = {"inputs": [tensor]}
-        # an id beside a nonce in the payload would be echoed by the server, whatever the model answers
-        if "id" not in document and NONCE not in json.dumps(document):
-            document = {"id": NONCE, **document}
+        """An inference; a payload that is not in the protocol's own form goes as text, in one tensor."""
+        document = wire.infer_document(payload, model in self._batched)
         return HttpRequest(
-            url=f"{self._base}{_path(model)}/infer",
+            url=f"{self._base}{wire.model_path(model)}/infer",
             headers=self._headers(),
             body=json.dumps(document).encode(),
             verify_tls=self._verify,
@@ -144,12 +128,12 @@ class OIP:
     async def _batch(self, model: str, size: int, delay: float) -> None:
         """Have Triton load a model again, with dynamic batching."""
         what = f"target {self.url}: loading model '{model}' with batches of {size}"
-        answer = await self._client.call("GET", f"{_path(model)}/config")
+        answer = await self._client.call("GET", f"{wire.model_path(model)}/config")
         config = answer.expect(what).json()
         if not isinstance(config, dict):
             raise UnansweredError(f"{what}: its configuration is none: '{answer.words}'")
-        body = {"parameters": {"config": json.dumps({**config, **dynamic_batching(size, delay)})}}
-        answer = await self._client.call("POST", repository_path(model, "load"), body=body)
+        body = {"parameters": {"config": json.dumps({**config, **wire.dynamic_batching(size, delay)})}}
+        answer = await self._client.call("POST", wire.repository_path(model, "load"), body=body)
         answer.expect(what, "does its backend make batches?")
         self._batched.add(model)
         await self._until(model, ready=True, what=what)
@@ -161,7 +145,7 @@ class OIP:
             raise TargetError(
                 f"{what}: the server serves a model of that name already (unload it first, or choose another name)"
             )
-        answer = await self._client.call("POST", repository_path(model, "load"), body=body)
+        answer = await self._client.call("POST", wire.repository_path(model, "load"), body=body)
         answer.expect(what, self._remedy(package))
         self._names.registered(model)
         await self._until(model, ready=True, what=what)
@@ -172,7 +156,7 @@ class OIP:
             return
         with recorded(self._record, "unregister", model):
             what = f"target {self.url}: unloading model '{model}'"
-            answer = await self._client.call("POST", repository_path(model, "unload"), body={})
+            answer = await self._client.call("POST", wire.repository_path(model, "unload"), body={})
             if answer.status != 404:
                 answer.expect(what, "does the server let models be unloaded?")
             await self._until(model, ready=False, what=what)
@@ -188,18 +172,18 @@ class OIP:
         method, body = "GET", b""
         match operation:
             case "load" | "register":
-                method, path = "POST", repository_path(model, "load")
+                method, path = "POST", wire.repository_path(model, "load")
                 body = json.dumps(self._loading(package, workers) if package else {}).encode()
             case "unload" | "unregister":
-                method, path, body = "POST", repository_path(model, "unload"), b"{}"
+                method, path, body = "POST", wire.repository_path(model, "unload"), b"{}"
             case "health":
                 path = "/v2/health/ready"
             case "api_description":
                 path = "/v2"
             case "describe":
-                path = _path(model)
+                path = wire.model_path(model)
             case "list":
-                method, path, body = "POST", "/v2/repository/index", b"{}"
+                method, path, body = "POST", wire.INDEX, b"{}"
             case _:
                 raise CapabilityError(
                     f"target {self.url}: the protocol's control plane has no '{operation}' "
@@ -224,17 +208,9 @@ class OIP:
         """The names of the models that are loaded or being loaded."""
         index = await self._index()
         if index is None:
-            answer = (await self._client.call("GET", "/v2/models")).expect(
-                f"target {self.url}: listing models"
-            )
-            content = answer.json()
-            names = content.get("models") if isinstance(content, dict) else None
-            if not isinstance(names, list):
-                raise UnansweredError(
-                    f"target {self.url}: {answer.url} is no list of models: '{answer.words}'"
-                )
-            return sorted({str(name) for name in names})
-        return sorted({name for name, entry in index if entry.get("state") in SERVED})
+            answer = await self._client.call("GET", "/v2/models")
+            return wire.names_told(answer.expect(f"target {self.url}: listing models"))
+        return sorted({name for name, entry in index if entry.get("state") in wire.SERVED})
 
     async def describe(self, model: str) -> ModelState:
         """Its state in the repository index. ``workers`` are the instances of Triton's configuration; where the
@@ -246,58 +222,37 @@ class OIP:
             raise TargetError(
                 f"target {self.url}: the server does not know a model '{model}' (is it in its repository, and loaded?)"
             )
-        loaded = ready or any(entry.get("state") in SERVED for entry in entries)
+        loaded = ready or any(entry.get("state") in wire.SERVED for entry in entries)
         desired = await self._instances(model) if loaded else 0
         return ModelState(model, ready, desired if ready else 0, desired, (), entries[0] if entries else {})
 
     async def timings(self, model: str) -> Told:
         """From the statistics extension, which Triton has."""
-        answer = await self._client.call("GET", f"{_path(model)}/stats")
+        answer = await self._client.call("GET", f"{wire.model_path(model)}/stats")
         if answer.status in (404, 405, 501):
             raise CapabilityError(f"target {self.url}: the server has no statistics of model '{model}'")
-        content = answer.expect(f"target {self.url}: reading the statistics of model '{model}'").json()
-        try:
-            counted = [entry["inference_stats"] for entry in content["model_stats"]]  # type: ignore[index]
-            seconds = {key: sum(entry[key]["ns"] for entry in counted) / 1e9 for key in ("queue", *SERVICE)}
-            served = sum(int(entry["success"]["count"]) for entry in counted)
-        except (KeyError, TypeError):
-            raise UnansweredError(
-                f"target {self.url}: {answer.url} is no statistics: '{answer.words}'"
-            ) from None
-        return Told(served, seconds["queue"], sum(seconds[key] for key in SERVICE))
+        return wire.timings_told(
+            answer.expect(f"target {self.url}: reading the statistics of model '{model}'")
+        )
 
     def _headers(self) -> tuple[tuple[str, str], ...]:
         bearer = (("Authorization", f"Bearer {self._token}"),) if self._token else ()
         return (("Content-Type", "application/json"), *bearer)
 
     async def _ready(self, model: str) -> bool:
-        answer = await self._client.call("GET", f"{_path(model)}/ready", seconds=HEALTH_SECONDS)
-        if not answer.ok:
-            return False
-        content = (
-            answer.json() if answer.body.strip() else None
-        )  # KServe has a body, Triton and MLServer have none
-        return not isinstance(content, dict) or content.get("ready") is not False
+        answer = await self._client.call("GET", f"{wire.model_path(model)}/ready", seconds=HEALTH_SECONDS)
+        return wire.ready_told(answer)
 
     async def _index(self) -> list[tuple[str, dict[str, Any]]] | None:
         """Name and entry of each model in the repository; ``None`` where there is no index, as in KServe."""
-        answer = await self._client.call("POST", "/v2/repository/index", body={})
+        answer = await self._client.call("POST", wire.INDEX, body={})
         if answer.status in (404, 405, 501):
             return None
-        content = answer.expect(f"target {self.url}: reading the repository index").json()
-        if not isinstance(content, list) or not all(
-            isinstance(entry, dict) and "name" in entry for entry in content
-        ):
-            raise UnansweredError(f"target {self.url}: {answer.url} is no index of models: '{answer.words}'")
-        return [(str(entry["name"]), entry) for entry in content]
+        return wire.index_told(answer.expect(f"target {self.url}: reading the repository index"))
 
     async def _instances(self, model: str) -> int:
-        answer = await self._client.call("GET", f"{_path(model)}/config", seconds=HEALTH_SECONDS)
-        if not answer.ok:
-            return 1
-        content = answer.json()
-        groups = content.get("instance_group", []) if isinstance(content, dict) else []
-        return sum(int(group.get("count", 1)) for group in groups) or 1
+        answer = await self._client.call("GET", f"{wire.model_path(model)}/config", seconds=HEALTH_SECONDS)
+        return wire.instances_told(answer)
 
     async def _until(self, model: str, *, ready: bool, what: str) -> None:
         """Wait until it is ready; or until it is neither ready nor on its way out, as Triton drains first."""
@@ -331,18 +286,3 @@ class LocalOIP(OIP):
     async def parts(self) -> list[Part]:
         """The server as manager: the protocol knows no workers, so nothing tells which process serves what."""
         return await anyio.to_thread.run_sync(self._processes.parts, {})
-
-
-def _path(model: str) -> str:
-    return f"/v2/models/{quote(model, safe='')}"
-
-
-def repository_path(model: str, verb: str) -> str:
-    """Where a model of the repository is loaded or unloaded, by the verb."""
-    return f"/v2/repository/models/{quote(model, safe='')}/{verb}"
-
-
-def dynamic_batching(size: int, delay: float) -> dict[str, Any]:
-    """What makes a Triton model take batches, as fields of its configuration (docs/user_guide/batcher.md)."""
-    queue = {"preferred_batch_size": [size], "max_queue_delay_microseconds": round(delay * 1e6)}
-    return {"max_batch_size": size, "dynamic_batching": queue}

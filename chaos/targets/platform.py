@@ -24,9 +24,9 @@ from chaos.embedded.residue import TOKEN, Residue
 from chaos.errors import TargetError
 from chaos.marks import PLATFORM, end_bearers
 from chaos.readiness import first_line
-from chaos.targets.base import Part, Role
 from chaos.targets.context import TargetContext
 from chaos.targets.processes import alive, children, part, session_members, tree
+from chaos.targets.records import Part, Role
 
 __all__ = ["LOG", "Platform"]
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import psutil
 
-from chaos.targets.base import Part, Role
+from chaos.targets.records import Part, Role
 
 __all__ = [
     "LocalProcesses",

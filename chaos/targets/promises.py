@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from chaos.targets.base import ErrorRecord, LinkState, ModelState, NodeLimits, Part, Told
+from chaos.targets.records import ErrorRecord, LinkState, ModelState, NodeLimits, Part, Told
 from chaos.traffic.spec import HttpRequest
 
 __all__ = ["broken"]

@@ -16,19 +16,20 @@ import json
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 import anyio
 import anyio.to_thread
 
 from chaos.errors import CapabilityError, TargetError
-from chaos.targets.base import ModelState, Part, Target, Told
+from chaos.targets import torchserve_wire as wire
+from chaos.targets.base import Target
 from chaos.targets.context import TargetContext, UnansweredError, recorded
 from chaos.targets.http import Answer, ControlClient, RefusedError
 from chaos.targets.names import Names
 from chaos.targets.options import flag, redacted, require_address, secret
 from chaos.targets.processes import LocalProcesses
-from chaos.targets.torchserve_answers import mapping, model_state, told
+from chaos.targets.records import ModelState, Part, Told
 from chaos.targets.url import TargetURL, is_loopback
 from chaos.traffic.spec import HttpRequest
 
@@ -90,7 +91,7 @@ class TorchServe:
     async def open(self) -> None:
         """Check that the inference and the management address answer as TorchServe does."""
         with recorded(self._record, "open"):
-            status = mapping(await self._inference.call("GET", "/ping", seconds=HEALTH_SECONDS))
+            status = wire.mapping(await self._inference.call("GET", "/ping", seconds=HEALTH_SECONDS))
             if "status" not in status:
                 said = str(status.get("message") or status)
                 hint = _KEYS if "oken" in said else "is this TorchServe's inference address?"
@@ -98,7 +99,7 @@ class TorchServe:
             answer = await self._management.call(
                 "GET", "/models", params={"limit": "1"}, seconds=HEALTH_SECONDS
             )
-            if "models" not in mapping(self._expect(answer, "listing models")):
+            if "models" not in wire.mapping(self._expect(answer, "listing models")):
                 raise TargetError(
                     f"target {self.url}: {answer.url} does not list models "
                     "(name TorchServe's management address: management=PORT)"
@@ -116,7 +117,7 @@ class TorchServe:
         """What ``/ping`` says; a server that does not answer is not healthy."""
         try:
             answer = await self._inference.call("GET", "/ping", seconds=HEALTH_SECONDS)
-            return answer.ok and mapping(answer).get("status") == "Healthy"
+            return answer.ok and wire.mapping(answer).get("status") == "Healthy"
         except TargetError:
             return False
 
@@ -137,12 +138,14 @@ class TorchServe:
 
         A name that is taken belongs to who took it: it is refused, and :meth:`unregister` will not touch it.
         """
-        await self._register(model, workers, self._registering(model, package, workers))
+        await self._register(model, workers, wire.registering(model, self._archive(package), workers))
 
     async def register_batched(self, model: str, package: str, workers: int, size: int, delay: float) -> None:
         """As :meth:`register`, with ``batch_size`` and ``max_batch_delay``, which TorchServe has in milliseconds."""
         batching = {"batch_size": str(size), "max_batch_delay": str(round(delay * 1000))}
-        await self._register(model, workers, self._registering(model, package, workers) | batching)
+        await self._register(
+            model, workers, wire.registering(model, self._archive(package), workers) | batching
+        )
 
     async def _register(self, model: str, workers: int, parameters: dict[str, str]) -> None:
         with recorded(self._record, "register", model):
@@ -163,7 +166,7 @@ class TorchServe:
             what = f"target {self.url}: unregistering model '{model}'"
             try:
                 before = (await self.describe(model)).pids
-                self._expect(await self._management.call("DELETE", _path(model)), what)
+                self._expect(await self._management.call("DELETE", wire.model_path(model)), what)
                 await self._gone(what, before)
             except RefusedError as error:
                 if error.status != 404:
@@ -175,7 +178,9 @@ class TorchServe:
         with recorded(self._record, "scale", model):
             what = f"target {self.url}: scaling model '{model}' to {workers} workers"
             before = (await self.describe(model)).pids
-            self._expect(await self._management.call("PUT", _path(model), params=_scaling(workers)), what)
+            self._expect(
+                await self._management.call("PUT", wire.model_path(model), params=wire.scaling(workers)), what
+            )
             await self._until(model, workers, before, what)
 
     def control_request(
@@ -183,38 +188,22 @@ class TorchServe:
     ) -> HttpRequest:
         """All but ``load`` and ``unload``, answered when it is done."""
         base, token = self._management.base, self._management_token
-        match operation:
-            case "register":
-                parameters = self._registering(model, package, workers)
-                method, path = "POST", f"/models?{urlencode(parameters)}"
-            case "unregister":
-                method, path = "DELETE", _path(model)
-            case "scale":
-                method, path = "PUT", f"{_path(model)}?{urlencode(_scaling(workers))}"
-            case "describe":
-                method, path = "GET", _path(model)
-            case "list":
-                method, path = "GET", "/models"
-            case "api_description":
-                method, path = "OPTIONS", "/"
-            case "health":
-                base, token, method, path = self._base, self._token, "GET", "/ping"
-            case _:
+        if operation == "health":
+            base, token, method, path = self._base, self._token, "GET", "/ping"
+        else:
+            registering = wire.registering(model, self._archive(package), workers)
+            asked = wire.asked(operation, model, workers, registering)
+            if asked is None:
                 raise CapabilityError(
                     f"target {self.url}: TorchServe's control plane has no '{operation}' "
                     "(it registers and unregisters)"
                 )
+            method, path = asked
         headers = (("Authorization", f"Bearer {token}"),) if token else ()
         return HttpRequest(f"{base}{path}", method, headers, verify_tls=self._verify)
 
-    def _registering(self, model: str, package: str, workers: int) -> dict[str, str]:
-        archive = package if package.endswith(self._suffix) else f"{package}{self._suffix}"
-        return {
-            "url": archive,
-            "model_name": model,
-            "initial_workers": str(workers),
-            "synchronous": "true",
-        }
+    def _archive(self, package: str) -> str:
+        return package if package.endswith(self._suffix) else f"{package}{self._suffix}"
 
     async def models(self) -> list[str]:
         """All names, page by page."""
@@ -222,7 +211,7 @@ class TorchServe:
         parameters = {"limit": str(PAGE)}
         for _ in range(PAGES):
             answer = await self._management.call("GET", "/models", params=parameters)
-            page = mapping(self._expect(answer, f"target {self.url}: listing models"))
+            page = wire.mapping(self._expect(answer, f"target {self.url}: listing models"))
             entries = page.get("models")
             if not isinstance(entries, list):
                 break
@@ -237,10 +226,10 @@ class TorchServe:
 
     async def describe(self, model: str) -> ModelState:
         """What the management API says of the default version."""
-        answer = await self._management.call("GET", _path(model))
+        answer = await self._management.call("GET", wire.model_path(model))
         what = f"target {self.url}: describing model '{model}'"
         self._expect(answer, what, "is it registered?" if answer.status == 404 else "")
-        state = model_state(answer)
+        state = wire.model_state(answer)
         if self._processes is not None:
             await anyio.to_thread.run_sync(self._processes.saw, state.pids)
         return state
@@ -252,7 +241,7 @@ class TorchServe:
                 f"target {self.url}: its metrics are not known (name their address: metrics=PORT)"
             )
         answer = await self._metrics.call("GET", "/metrics")
-        return told(self._expect(answer, f"target {self.url}: reading metrics"), model)
+        return wire.told(self._expect(answer, f"target {self.url}: reading metrics"), model)
 
     async def _until(self, model: str, workers: int, before: Iterable[int], what: str) -> None:
         """Wait until exactly ``workers`` are ready and no others are listed, or run."""
@@ -308,14 +297,6 @@ class LocalTorchServe(TorchServe):
         for model in await self.models():
             workers |= dict.fromkeys((await self.describe(model)).pids, model)
         return await anyio.to_thread.run_sync(processes.parts, workers)
-
-
-def _scaling(workers: int) -> dict[str, str]:
-    return {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
-
-
-def _path(model: str) -> str:
-    return f"/models/{quote(model, safe='')}"
 
 
 def _with_port(url: TargetURL, port: str) -> str:

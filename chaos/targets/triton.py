@@ -22,8 +22,9 @@ import anyio.to_thread
 
 from chaos.errors import CapabilityError, TargetError
 from chaos.targets import oip
-from chaos.targets.base import ModelState, Part
+from chaos.targets import oip_wire as wire
 from chaos.targets.context import TargetContext, UnansweredError, recorded
+from chaos.targets.records import ModelState, Part
 from chaos.targets.url import TargetURL
 from chaos.traffic.spec import HttpRequest
 
@@ -123,7 +124,7 @@ class Triton(oip.OIP):
 
     async def register_batched(self, model: str, package: str, workers: int, size: int, delay: float) -> None:
         """As :meth:`register`, with dynamic batching in its configuration."""
-        sent = _Sent(package, oip.dynamic_batching(size, delay))
+        sent = _Sent(package, wire.dynamic_batching(size, delay))
         with recorded(self._record, "register", model):
             await self._load(model, package, self._packages.load(package, workers, sent.more))
         self._sent[model] = sent
@@ -140,7 +141,7 @@ class Triton(oip.OIP):
         with recorded(self._record, "scale", model):
             what = f"target {self.url}: scaling model '{model}' to {workers} instances"
             answer = await self._client.call(
-                "POST", oip.repository_path(model, "load"), body=self._scaled(model, workers)
+                "POST", wire.repository_path(model, "load"), body=self._scaled(model, workers)
             )
             answer.expect(what, "" if model in self._sent else "was it registered by this run?")
             state: ModelState | None = None
@@ -161,7 +162,7 @@ class Triton(oip.OIP):
                 self._sent.setdefault(model, _Sent(package))
             return super().control_request(operation, model, workers, package)
         body = json.dumps(self._scaled(model, workers)).encode()
-        path = oip.repository_path(model, "load")
+        path = wire.repository_path(model, "load")
         return HttpRequest(f"{self._base}{path}", "POST", self._headers(), body, self._verify)
 
     async def models(self) -> list[str]:

@@ -20,9 +20,9 @@ from chaos.faults.base import FaultError
 from chaos.faults.memory import Oom, OomArguments
 from chaos.faults.registry import create_fault
 from chaos.faults.testing import check_fault, fake_context
-from chaos.targets.base import ErrorRecord, Part
 from chaos.targets.context import TargetContext
 from chaos.targets.embedded import Embedded
+from chaos.targets.records import ErrorRecord, Part
 from chaos.targets.testing import FakeTarget
 from chaos.targets.url import TargetURL
 

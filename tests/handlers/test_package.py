@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import textwrap
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,8 @@ from hypothesis import strategies as st
 from chaos.embedded.store import BUILT_IN
 from chaos.errors import DocumentError
 from chaos.handlers.formats import HandlerInputError, decode, encode
-from chaos.handlers.package import Handler, load_package
-
-
-def package(directory: Path, code: str, name: str = "mine") -> Path:
-    source = directory / name / "code" / "inference.py"
-    source.parent.mkdir(parents=True)
-    source.write_text(textwrap.dedent(code))
-    return directory / name
-
-
-def whole(handler: Handler, *request: Any) -> bytes:
-    """The body of an answer that comes as a whole."""
-    body, _ = handler.invoke(*request)
-    assert isinstance(body, bytes)
-    return body
+from chaos.handlers.package import load_package
+from tests.handlers.packages import package, whole
 
 
 def test_defaults_read_and_write_json_and_csv(tmp_path: Path) -> None:
@@ -194,116 +180,3 @@ def test_iris_is_what_training_gives_and_mostly_right() -> None:
     np.testing.assert_allclose(kept["intercepts"], trained["intercepts"], atol=5e-2)
     assert np.mean(np.array(answer["predictions"]) == data.target) > 0.95
     np.testing.assert_allclose(np.sum(answer["probabilities"], axis=1), 1.0)
-
-
-STREAMS = """
-    def model_fn(model_dir): return None
-    def predict_fn(data, model): return data
-    def output_fn(prediction, accept):
-        yield "é"
-        yield b""
-        yield bytearray(b"two")
-        if prediction: yield prediction
-"""
-
-
-def test_a_generator_answers_in_pieces(tmp_path: Path) -> None:
-    body, kind = load_package(package(tmp_path, STREAMS)).invoke(b"null", accept="text/plain")
-
-    assert not isinstance(body, bytes)
-    assert (next(body), list(body), kind) == ("é".encode(), [b"two"], "text/plain")
-
-
-def test_transform_fn_may_return_an_iterator_and_a_type(tmp_path: Path) -> None:
-    code = """
-        def model_fn(model_dir): return None
-        def transform_fn(model, data, content_type, accept): return iter(["a", "b"]), "text/event-stream"
-    """
-    body, kind = load_package(package(tmp_path, code)).invoke(b"")
-
-    assert (list(body), kind) == ([b"a", b"b"], "text/event-stream")
-
-
-def test_a_piece_that_is_neither_text_nor_bytes_is_an_error_where_it_comes(tmp_path: Path) -> None:
-    body, _ = load_package(package(tmp_path, STREAMS)).invoke(b"[1]")
-    pieces = iter(body)
-
-    assert (next(pieces), next(pieces)) == ("é".encode(), b"two")
-    with pytest.raises(TypeError, match="a list, not bytes or text"):
-        next(pieces)
-
-
-BATCH = """
-def model_fn(model_dir): return []
-def input_fn(body, content_type):
-    if body == b"unreadable": raise ValueError("unreadable")
-    return body.decode()
-def predict_batch_fn(batch, model):
-    model.append(len(batch))
-    if "all" in batch: raise RuntimeError("all of them")
-    return batch if "short" not in batch else batch[1:]
-def output_fn(prediction, accept):
-    if prediction == "unwritable": raise TypeError("unwritable")
-    if prediction == "pieces": return iter(["a", b"b", ""])
-    return f"{prediction} of {CALLS}", "text/plain"
-CALLS = 1
-"""
-
-
-def asked(*bodies: str) -> list[tuple[bytes, str, str]]:
-    return [(body.encode(), "text/plain", "text/plain") for body in bodies]
-
-
-def test_a_batch_is_predicted_at_once_and_each_gets_its_own(tmp_path: Path) -> None:
-    handler = load_package(package(tmp_path, BATCH))
-    first, unreadable, unwritable, pieces = handler.invoke_batch(
-        asked("one", "unreadable", "unwritable", "pieces")
-    )
-
-    assert first == (b"one of 1", "text/plain")
-    assert isinstance(unreadable, ValueError)
-    assert isinstance(unwritable, TypeError)
-    assert pieces == (b"ab", "text/plain")
-    assert handler._model == [3], "one call for all that could be read"
-    assert [type(each) for each in handler.invoke_batch(asked("unreadable", "unreadable"))] == [
-        ValueError
-    ] * 2
-    assert handler._model == [3], "none for nothing"
-
-
-@pytest.mark.parametrize(
-    ("bodies", "error", "said"),
-    [(["a", "all"], RuntimeError, "all of them"), (["a", "short"], ValueError, "1 predictions for 2")],
-)
-def test_what_predicting_raises_fails_the_batch(
-    tmp_path: Path, bodies: list[str], error: type[Exception], said: str
-) -> None:
-    with pytest.raises(error, match=said):
-        load_package(package(tmp_path, BATCH)).invoke_batch(asked(*bodies))
-
-
-def test_without_a_function_for_batches_it_is_one_after_another_and_the_other_way_round(
-    tmp_path: Path,
-) -> None:
-    single = load_package(BUILT_IN / "echo")
-    bodies = [(json.dumps({"n": n}).encode(), "", "") for n in range(3)]
-    assert single.invoke_batch(bodies) == [single.invoke(*body) for body in bodies]
-    assert whole(load_package(package(tmp_path, BATCH)), b"one", "text/plain") == b"one of 1"
-
-
-def test_a_transform_fn_is_called_for_each_of_a_batch(tmp_path: Path) -> None:
-    code = """
-    from chaos.handlers.formats import HandlerInputError
-    def model_fn(model_dir): return None
-    def transform_fn(model, body, content_type, accept):
-        if body == b"bad": raise HandlerInputError("bad")
-        if body == b"broken": raise RuntimeError("broken")
-        return iter([body, body])
-    """
-    handler = load_package(package(tmp_path, code))
-    good, bad = handler.invoke_batch(asked("x", "bad"))
-
-    assert good == (b"xx", "text/plain")
-    assert isinstance(bad, HandlerInputError)
-    with pytest.raises(RuntimeError, match="broken"):
-        handler.invoke_batch(asked("x", "broken"))

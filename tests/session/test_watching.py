@@ -19,8 +19,8 @@ from chaos.embedded.executions import ExecutionLog
 from chaos.errors import TargetError
 from chaos.recording import record
 from chaos.session.watching import error_entry, read_executions, watch_state
-from chaos.targets.base import ErrorRecord, ModelState, Part
 from chaos.targets.looking import LOOK_SECONDS
+from chaos.targets.records import ErrorRecord, ModelState, Part
 from chaos.targets.testing import FakeTarget
 from tests.checks.stories import run
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chaos.targets import oip
+from chaos.targets import torchserve as torchserve_target
 from tests.targets.servers import StandIn, TorchServeStandIn, TritonStandIn
 
 
@@ -33,3 +35,13 @@ async def blank(anyio_backend: str) -> AsyncIterator[StandIn]:
     """Answers 404 but where a test says otherwise."""
     async with StandIn().serving() as server:
         yield server
+
+
+@pytest.fixture
+def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stand-in does not do at once it never does."""
+    for module in (oip, torchserve_target):
+        monkeypatch.setattr(module, "READY_SECONDS", 1.0)
+        monkeypatch.setattr(module, "GONE_SECONDS", 0.5)
+        monkeypatch.setattr(module, "HEALTH_SECONDS", 0.5)
+        monkeypatch.setattr(module, "POLL_SECONDS", 0.01)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chaos.targets.base import Links, LinkState, need
+from chaos.targets.base import Links, need
 from chaos.targets.context import TargetContext
 from chaos.targets.embedded import open_target
+from chaos.targets.records import LinkState
 from chaos.targets.testing import ContractError, FakeTarget, ValidatingTarget
 from chaos.targets.url import TargetURL
 from tests.embedded.cuts import FaultProxy

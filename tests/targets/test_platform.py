@@ -21,11 +21,12 @@ from chaos.embedded.cgroups import find_base
 from chaos.errors import TargetError
 from chaos.marks import PLATFORM, bearers
 from chaos.targets import platform as module
-from chaos.targets.base import Errors, Part, Parts, need
+from chaos.targets.base import Errors, Parts, need
 from chaos.targets.context import TargetContext
 from chaos.targets.embedded import Embedded, open_target
 from chaos.targets.platform import Platform
 from chaos.targets.processes import alive, tree
+from chaos.targets.records import Part
 from chaos.targets.testing import ValidatingTarget
 from chaos.targets.url import TargetURL
 from tests.targets.contract import infer

@@ -8,11 +8,8 @@ from chaos.errors import CapabilityError, TargetError
 from chaos.targets.base import (
     ControlRequests,
     Describe,
-    ErrorRecord,
     Errors,
     Infer,
-    ModelState,
-    Part,
     Parts,
     Processes,
     Register,
@@ -20,6 +17,7 @@ from chaos.targets.base import (
     Target,
     need,
 )
+from chaos.targets.records import ErrorRecord, ModelState, Part
 from chaos.targets.testing import ContractError, FakeTarget, ValidatingTarget
 from chaos.traffic.spec import HttpRequest
 

@@ -8,9 +8,10 @@ import pytest
 from aiohttp import web
 
 from chaos.errors import CapabilityError
-from chaos.targets.base import Timings, Told, need
+from chaos.targets.base import Timings, need
 from chaos.targets.context import TargetContext, UnansweredError
 from chaos.targets.oip import OIP
+from chaos.targets.records import Told
 from chaos.targets.testing import ContractError, FakeTarget, ValidatingTarget
 from chaos.targets.torchserve import TorchServe
 from chaos.targets.url import TargetURL

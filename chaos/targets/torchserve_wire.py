@@ -1,4 +1,5 @@
-"""What TorchServe's management API answers, read with the care that answers of a server deserve.
+"""TorchServe's management API on the wire: its paths, and its answers, read with the care that answers of a server
+deserve.
 
 An answer of another shape than documented is one of which nothing is known, not a crash of the harness.
 """
@@ -6,14 +7,54 @@ An answer of another shape than documented is one of which nothing is known, not
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from chaos.targets.base import ModelState, Told
 from chaos.targets.context import UnansweredError
 from chaos.targets.http import Answer
+from chaos.targets.records import ModelState, Told
 
-__all__ = ["mapping", "model_state", "told"]
+__all__ = ["asked", "mapping", "model_path", "model_state", "registering", "scaling", "told"]
+
+
+def model_path(model: str) -> str:
+    """Where a model is managed."""
+    return f"/models/{quote(model, safe='')}"
+
+
+def registering(model: str, archive: str, workers: int) -> dict[str, str]:
+    """The parameters of a registration that is answered when it is done."""
+    return {
+        "url": archive,
+        "model_name": model,
+        "initial_workers": str(workers),
+        "synchronous": "true",
+    }
+
+
+def scaling(workers: int) -> dict[str, str]:
+    """The parameters of a scaling to exactly that many that is answered when it is done."""
+    return {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
+
+
+def asked(operation: str, model: str, workers: int, parameters: dict[str, str]) -> tuple[str, str] | None:
+    """Method and path of an operation of the management API, ``parameters`` those of a registration; None where it
+    has no such operation."""
+    match operation:
+        case "register":
+            return "POST", f"/models?{urlencode(parameters)}"
+        case "unregister":
+            return "DELETE", model_path(model)
+        case "scale":
+            return "PUT", f"{model_path(model)}?{urlencode(scaling(workers))}"
+        case "describe":
+            return "GET", model_path(model)
+        case "list":
+            return "GET", "/models"
+        case "api_description":
+            return "OPTIONS", "/"
+    return None
 
 
 def mapping(answer: Answer) -> dict[str, Any]:

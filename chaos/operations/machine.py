@@ -1,0 +1,212 @@
+"""Draws programs: a Hypothesis state machine whose rules add steps, and which runs nothing until the program is whole.
+
+So what is drawn depends on nothing but Hypothesis's choices, and a target that behaves differently from time to time
+cannot confuse it. Hypothesis leaves some rules out of each program (swarm testing, A. Groce et al. 2012), so that
+programs differ more than if all had a bit of everything. Your own rules go into a subclass, beside these.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, precondition, rule
+
+from chaos.operations.program import Concurrent, Inject, Operation, Program, Quiesce, Revert, Step
+
+__all__ = ["Programs"]
+
+BEYOND = 1000
+"""More workers than any node bears."""
+LONG_MS, SHORT_MS = 300.0, 5.0
+ADMIT_MS = 60.0
+"""How long requests are given to be under way before workers leave."""
+
+counts = st.integers(min_value=0, max_value=4)
+
+
+def changes(models: Any) -> st.SearchStrategy[Operation]:
+    """Operations that change a model."""
+    return st.one_of(
+        st.builds(Operation, do=st.just("scale"), model=models, workers=counts),
+        st.builds(Operation, do=st.just("unregister"), model=models),
+        st.builds(Operation, do=st.just("register"), model=models, workers=st.integers(1, 2)),
+    )
+
+
+def readings(models: Any) -> st.SearchStrategy[Operation]:
+    """Operations that tell something."""
+    return st.one_of(
+        st.builds(Operation, do=st.just("describe"), model=models),
+        st.just(Operation(do="list")),
+        st.builds(Operation, do=st.just("infer"), model=models, milliseconds=st.just(SHORT_MS)),
+        st.builds(Operation, do=st.just("pause"), milliseconds=st.sampled_from([2.0, 10.0, 40.0])),
+    )
+
+
+class Programs(RuleBasedStateMachine):
+    """The rules. ``run`` takes the whole program, and raises if something is wrong with it; it is set by who draws.
+
+    ``abilities`` are the names of the operations that the target has, ``faults`` those that may be injected.
+    """
+
+    run: ClassVar[Callable[[Program], None]]
+    abilities: ClassVar[frozenset[str]] = frozenset()
+    faults: ClassVar[tuple[str, ...]] = ()
+
+    models = Bundle("models")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[Step] = []
+        self._names = iter("abcdefghijklmnopqrstuvwxyz")
+        self._held = 0
+
+    def add(self, *steps: Step) -> None:
+        """Add steps to the program."""
+        self.steps += steps
+
+    def teardown(self) -> None:
+        """Run it, unless drawing it was broken off."""
+        if self.steps and sys.exc_info()[0] is None:
+            type(self).run(Program(steps=tuple(self.steps)))
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many models as a program may have."""
+        return len({each for step in self.steps for each in Program(steps=(step,)).models}) >= 20
+
+    # registering and unregistering
+
+    @precondition(lambda self: not self.full)
+    @rule(target=models, workers=st.integers(1, 3), lose=st.sampled_from(["", "", "answered", "early"]))
+    def register(self, workers: int, lose: Any) -> str:
+        """A model that can be served; now and then its answer is lost, and it is asked again."""
+        name = next(self._names)
+        self.add(Operation(do="register", model=name, workers=workers, lose=lose))
+        return name
+
+    @precondition(lambda self: not self.full)
+    @rule(target=models)
+    def register_scarce(self) -> str:
+        """A model whose third worker will not start."""
+        name = next(self._names)
+        self.add(Operation(do="register", model=name, package="scarce"))
+        return name
+
+    @precondition(lambda self: not self.full)
+    @rule(
+        target=models,
+        how=st.sampled_from([("broken", 1), ("missing", 1), ("scarce", 3), ("good", BEYOND)]),
+        again=st.booleans(),
+    )
+    def register_what_fails(self, how: tuple[Any, int], again: bool) -> Any:
+        """A model that cannot be served; its name is free afterwards, for one that can."""
+        package, workers = how
+        name = next(self._names)
+        self.add(Operation(do="register", model=name, package=package, workers=workers))
+        if again:
+            self.add(Operation(do="register", model=name))
+            return name
+        return multiple()
+
+    @rule(model=models, workers=st.integers(1, 3))
+    def register_again(self, model: str, workers: int) -> None:
+        """A model that is there."""
+        self.add(Operation(do="register", model=model, workers=workers))
+
+    @rule(model=consumes(models), lose=st.sampled_from(["", "", "answered", "early"]))
+    def unregister(self, model: str, lose: Any) -> None:
+        """A model is to go."""
+        self.add(Operation(do="unregister", model=model, lose=lose))
+
+    # scaling
+
+    @precondition(lambda self: "scale" in self.abilities)
+    @rule(model=models, workers=counts, lose=st.sampled_from(["", "", "", "answered", "early"]))
+    def scale(self, model: str, workers: int, lose: Any) -> None:
+        """Up, down, to zero, or to the same."""
+        self.add(Operation(do="scale", model=model, workers=workers, lose=lose))
+
+    @precondition(lambda self: "scale" in self.abilities)
+    @rule(model=models, workers=st.sampled_from([BEYOND, -1]))
+    def scale_beyond(self, model: str, workers: int) -> None:
+        """More than there can be, or fewer."""
+        self.add(Operation(do="scale", model=model, workers=workers))
+
+    # using and reading
+
+    @rule(model=models, milliseconds=st.sampled_from([SHORT_MS, LONG_MS]))
+    def infer(self, model: str, milliseconds: float) -> None:
+        """One inference."""
+        self.add(Operation(do="infer", model=model, milliseconds=milliseconds))
+
+    @rule(what=readings(models))
+    def read(self, what: Operation) -> None:
+        """Describe, list, a short inference."""
+        if what.do != "pause":
+            self.add(what)
+
+    @rule()
+    def quiesce(self) -> None:
+        """Wait."""
+        self.add(Quiesce())
+
+    # at the same time
+
+    @rule(what=changes(models), times=st.integers(2, 6))
+    def duplicates(self, what: Operation, times: int) -> None:
+        """The same several times at once."""
+        if what.do in self.abilities:
+            self.add(Concurrent(concurrent=((what,),) * times))
+
+    @rule(
+        lanes=st.lists(
+            st.lists(st.one_of(changes(models), readings(models)), min_size=1, max_size=3),
+            min_size=2,
+            max_size=4,
+        )
+    )
+    def at_once(self, lanes: list[list[Operation]]) -> None:
+        """Anything beside anything."""
+        kept = [tuple(each for each in lane if each.do in {*self.abilities, "pause"}) for lane in lanes]
+        if kept := [lane for lane in kept if lane]:
+            self.add(Concurrent(concurrent=tuple(kept)))
+
+    @rule(model=models, inferences=st.integers(1, 4), workers=st.integers(-1, 1))
+    def leave_at_work(self, model: str, inferences: int, workers: int) -> None:
+        """Workers leave while inferences are under way; with -1 the model goes."""
+        long = Operation(do="infer", model=model, milliseconds=LONG_MS)
+        leave = (
+            Operation(do="unregister", model=model)
+            if workers < 0 or "scale" not in self.abilities
+            else Operation(do="scale", model=model, workers=workers)
+        )
+        pause = Operation(do="pause", milliseconds=ADMIT_MS)
+        self.add(Concurrent(concurrent=((pause, leave), *((long,),) * inferences)))
+
+    # faults
+
+    @precondition(lambda self: self.faults and not self._held)
+    @rule(model=models, what=st.data())
+    def inject(self, model: str, what: st.DataObject) -> None:
+        """A fault, until it is reverted."""
+        self._held += 1
+        fault = what.draw(st.sampled_from(FAULTS).filter(lambda each: each[0] in self.faults))
+        self.add(Inject(inject=fault[0], id=f"f{self._held}", arguments={**fault[1], "model": model}))
+
+    @precondition(lambda self: self._held)
+    @rule()
+    def revert(self) -> None:
+        """It is reverted, and all comes to rest."""
+        self.add(Revert(revert=f"f{self._held}"))
+        self._held = 0
+
+
+FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("process", {"action": "stop"}),
+    ("process", {"action": "kill"}),
+)
+"""Faults with their arguments, but for the model."""
