@@ -1,8 +1,4 @@
-"""What a calibration found: false alarms on the correct platform, and how often each defect was caught, and by what.
-
-Rates have the exact interval of Clopper and Pearson (1934), which keeps its promise for few trials and for none that
-fail, where approximations do not.
-"""
+"""What a calibration found: false alarms on the correct platform, and how often each defect was caught, and by what."""
 
 from __future__ import annotations
 
@@ -11,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from scipy import stats
-
 from chaos.matrix.trials import Trial
 from chaos.properties.base import CellResult
 from chaos.reporting.matrix.summary import NOT_APPLICABLE, verdict_said
+from chaos.sla.rates import Rate
 
-__all__ = ["UNKNOWN", "Calibration", "Rate", "Tally"]
+__all__ = ["UNKNOWN", "Calibration", "Tally"]
 
 DETECTED = 0.95
 """Of the trials with a defect, at least this share has to fail, in each cell that is to find it."""
@@ -25,32 +20,6 @@ DETECTED = 0.95
 FALSE_ALARMS = 0.01
 UNKNOWN = 0.05
 """Of the runs on the correct platform, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many of so many, with the 95 % interval of the share; None where there was nothing."""
-
-    count: int
-    n: int
-
-    @property
-    def share(self) -> float | None:
-        """The estimate."""
-        return self.count / self.n if self.n else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Clopper and Pearson's."""
-        if not self.n:
-            return None
-        found = stats.binomtest(self.count, self.n).proportion_ci(0.95, method="exact")
-        return float(found.low), float(found.high)
-
-    def document(self) -> dict[str, Any]:
-        """As JSON values."""
-        low, high = self.interval or (None, None)
-        return {"count": self.count, "n": self.n, "share": self.share, "low": low, "high": high}
 
 
 @dataclass(slots=True)

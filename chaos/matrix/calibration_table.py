@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chaos.matrix.calibration import Calibration, Rate, Tally
+from chaos.matrix.calibration import Calibration, Tally
 from chaos.reporting.matrix.summary import NOT_APPLICABLE
+from chaos.sla.rates import Rate
 
 __all__ = ["render_table"]
 

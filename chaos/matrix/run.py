@@ -16,7 +16,6 @@ from chaos.cells.measuring import measure, settings_of
 from chaos.history import Event, HistoryWriter, read_history
 from chaos.matrix.directory import ended, judged, mend, summarised
 from chaos.matrix.groups import Group
-from chaos.matrix.house import House, house
 from chaos.matrix.plan import MatrixPlan
 from chaos.properties.base import CellResult
 from chaos.properties.table import Cell
@@ -24,6 +23,7 @@ from chaos.reporting.matrix.summary import MatrixSummary, verdict_said
 from chaos.reporting.matrix.write import write_documents
 from chaos.reporting.terminal import View
 from chaos.session.books import Books
+from chaos.session.house import House, Place, house
 from chaos.targets.options import redacted
 
 __all__ = ["Matrix"]
@@ -81,7 +81,8 @@ class Matrix:
             tasks = await stack.enter_async_context(anyio.create_task_group())
             stack.callback(tasks.cancel_scope.cancel)
             tasks.start_soon(books.watch)
-            opened = await stack.enter_async_context(house(plan, books.owe, self._problem))
+            place = Place(plan.url, plan.defects, plan.directory, plan.allow)
+            opened = await stack.enter_async_context(house(place, books.owe, self._problem))
             last = "the opening"
             for group in todo:
                 if not await opened.tidy(last):

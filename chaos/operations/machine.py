@@ -24,6 +24,10 @@ LONG_MS, SHORT_MS = 300.0, 5.0
 ADMIT_MS = 60.0
 """How long requests are given to be under way before workers leave."""
 
+NAMES = "abcdefghijklmnopqrstuvwxyz"
+MODELS = 5
+"""More of them make a program longer, and not more varied."""
+
 counts = st.integers(min_value=0, max_value=4)
 
 
@@ -61,8 +65,7 @@ class Programs(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[Step] = []
-        self._names = iter("abcdefghijklmnopqrstuvwxyz")
-        self._held = 0
+        self._named = self._held = 0
 
     def add(self, *steps: Step) -> None:
         """Add steps to the program."""
@@ -76,7 +79,12 @@ class Programs(RuleBasedStateMachine):
     @property
     def full(self) -> bool:
         """Whether there are as many models as a program may have."""
-        return len({each for step in self.steps for each in Program(steps=(step,)).models}) >= 20
+        return self._named >= MODELS
+
+    def _name(self) -> str:
+        """A name that the program has not used."""
+        self._named += 1
+        return NAMES[self._named - 1]
 
     # registering and unregistering
 
@@ -84,7 +92,7 @@ class Programs(RuleBasedStateMachine):
     @rule(target=models, workers=st.integers(1, 3), lose=st.sampled_from(["", "", "answered", "early"]))
     def register(self, workers: int, lose: Any) -> str:
         """A model that can be served; now and then its answer is lost, and it is asked again."""
-        name = next(self._names)
+        name = self._name()
         self.add(Operation(do="register", model=name, workers=workers, lose=lose))
         return name
 
@@ -92,7 +100,7 @@ class Programs(RuleBasedStateMachine):
     @rule(target=models)
     def register_scarce(self) -> str:
         """A model whose third worker will not start."""
-        name = next(self._names)
+        name = self._name()
         self.add(Operation(do="register", model=name, package="scarce"))
         return name
 
@@ -105,7 +113,7 @@ class Programs(RuleBasedStateMachine):
     def register_what_fails(self, how: tuple[Any, int], again: bool) -> Any:
         """A model that cannot be served; its name is free afterwards, for one that can."""
         package, workers = how
-        name = next(self._names)
+        name = self._name()
         self.add(Operation(do="register", model=name, package=package, workers=workers))
         if again:
             self.add(Operation(do="register", model=name))

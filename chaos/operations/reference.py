@@ -16,6 +16,8 @@ from chaos.targets.records import NodeLimits
 
 __all__ = ["SCARCE_WORKERS", "Expected", "Known", "Reference"]
 
+SMALL = 8
+"""So many workers every target can have, also one that does not tell what it can bear."""
 SCARCE_WORKERS = 2
 """So many workers of the package ``scarce`` start, and no more."""
 
@@ -140,7 +142,9 @@ class Reference:
             return "refused"
         if workers <= had:
             return "ok"
-        if self._limits is None or not all(known.sure for known in self.models.values()):
-            return "any"
         others = self._taken + sum(known.workers or 0 for known in self.models.values()) - had
+        if self._limits is None:
+            return "ok" if others + workers <= SMALL else "any"
+        if not all(known.sure for known in self.models.values()):
+            return "any"
         return "ok" if others + workers <= self._limits.bearable else "refused"

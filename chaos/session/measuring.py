@@ -25,7 +25,7 @@ __all__ = ["Measuring", "Request", "requested", "would_measure"]
 PLACE = "measure"
 
 
-LEFTOVERS = "chaos.matrix.leftovers:Models"
+LEFTOVERS = "chaos.session.leftovers:Models"
 """What unregisters the models of a measurement that was killed on somebody's server."""
 
 

@@ -17,15 +17,13 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from chaos import __version__
 from chaos.analysis import analyse
-from chaos.faults.base import Fault, FaultContext
-from chaos.faults.helper import start_helper
-from chaos.faults.registry import check_needs
 from chaos.history import HistoryWriter, read_history
 from chaos.properties.judging import judge_cells
 from chaos.reporting.terminal import View
 from chaos.session.books import Books
+from chaos.session.contexts import Contexts
 from chaos.session.deadlines import shielded
-from chaos.session.leases import Lease, Leases
+from chaos.session.leases import Leases
 from chaos.session.measuring import Measuring, requested
 from chaos.session.plan import Plan, arrivals_of, sub_seed
 from chaos.session.safety import Safety
@@ -126,7 +124,11 @@ class Session:
 
     async def inject(self, name: str, arguments: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Hold a fault for ``seconds`` and revert it, as :meth:`chaos.session.leases.Leases.hold` says."""
-        return await self._leases.hold(name, arguments, seconds, self._fault_context)
+        system = self._system
+        contexts = Contexts(
+            system.target, system.link_api, self.plan.seed, self.emit, self._leases, self._start_traffic
+        )
+        return await self._leases.hold(name, arguments, seconds, contexts.make)
 
     async def measure(
         self, name: str, apis: str | Sequence[str], settings: Mapping[str, Any]
@@ -148,38 +150,6 @@ class Session:
     async def revert(self) -> int:
         """Revert every fault in force and end a measurement; return how many there were."""
         return await self._leases.revert() + await self._measuring.end()
-
-    def _fault_context(self, fault: Fault, name: str, lease: Lease) -> FaultContext:
-        """What a fault is given; checks that what it needs is there.
-
-        :raises ChaosError: if not
-        """
-        system = self._system
-        check_needs(name, fault, system.target, system.link_api)
-
-        async def traffic(spec: WorkerSpec) -> RunningTraffic:
-            return lease.started.traffic(await self._start_traffic(spec))
-
-        async def helper(command: Sequence[str]) -> Any:
-            return lease.started.helper(await start_helper(command, lease.name))
-
-        def note(about: str, at: float | None = None, **values: Any) -> None:
-            self.emit("evidence", at, lease=name, about=about, **values)
-
-        async def intend(blast: Any, undo: Any) -> None:
-            await self._leases.intend(lease, blast, undo)
-
-        return FaultContext(
-            lease=lease.name,
-            target=system.target,
-            seed=sub_seed(self.plan.seed, name),
-            seconds=lease.seconds,
-            intend=intend,
-            traffic=traffic,
-            helper=helper,
-            note=note,
-            link_api=system.link_api,
-        )
 
     def _verdict(self) -> Verdict:
         """Of the objectives in the phases that have begun; the history so far decides."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from chaos.cells.measuring import PROCEDURES
-from chaos.matrix import house
 from chaos.properties.judging import PROPERTIES
 from chaos.properties.table import CODES
+from chaos.session import house
 from tests.matrix.synthetic import Synthetic, SyntheticProcedure
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from chaos.embedded.defects import Defect
 from chaos.errors import ChaosError
-from chaos.matrix.calibration import Calibration, Rate
+from chaos.matrix.calibration import Calibration
 from chaos.matrix.calibration_table import render_table
 from chaos.matrix.trials import Trial, defects_named, trials_of
 from chaos.properties.base import CellResult, Measure
 from chaos.properties.table import TABLE, Cell, parse_cells
+from chaos.sla.rates import Rate
 from chaos.sla.results import Verdict
 
 CELL = Cell("inference", "C")

@@ -127,7 +127,7 @@ async def test_cells_are_measured_in_the_phase_of_the_fault_and_what_they_make_i
     names = [call[1] for call in target.calls if call[0] == "register"]
     (owed, settled) = told.owed
     tag = owed.split()[1]
-    assert owed.startswith("chaos.matrix.leftovers:Models")
+    assert owed.startswith("chaos.session.leftovers:Models")
     assert settled == f"settled {tag}"
     assert all(tag in name for name in names), "or nobody could find them after a kill"
     assert target.served == {}

@@ -66,13 +66,14 @@ class Idempotence(_Ends):
     def check(self, record: ProgramRecord) -> Iterator[Violation]:
         """Wrong ends, and wrong answers."""
         yield from super().check(record)
-        for step in sorted({done.step for done in record.calls}):
+        for reference, step in followed(record):
             done = record.of_step(step)
             if kind_of(done) != self.name or not all(record.calm(each) for each in done):
                 continue
             for each in done:
-                good = each.operation not in ACCEPTABLE or each.package not in ("", "good")
-                if each.known and not good and not acceptable(each.operation, each.status, each.detail):
+                if reference.expects(each) == "refused" or each.operation not in ACCEPTABLE:
+                    continue  # then it may be refused in any way
+                if each.known and not acceptable(each.operation, each.status, each.detail):
                     words = f"'{each}', asked {len(done)} times, was answered {each.status}: {each.detail}"
                     yield Violation(self.name, words, step, (each.number,))
 

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from chaos.faults.base import RevertError
-from chaos.matrix.leftovers import Models
+from chaos.session.leftovers import Models
 from chaos.targets.embedded import Embedded
 from chaos.targets.registry import open_by_url
 

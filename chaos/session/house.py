@@ -1,4 +1,5 @@
-"""The target of a matrix: opened once, looked after between the cells, and opened again if a cell has ended it.
+"""A target that many things are done to, one after another: opened once, looked after between them, and opened again if
+one of them has ended it.
 
 What must be undone is in the run's ledger before it is done: the embedded platform, the models on somebody's server.
 """
@@ -8,35 +9,46 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 
 from chaos.errors import ChaosError, TargetError
-from chaos.matrix.plan import MatrixPlan
 from chaos.session.deadlines import Problem, deadline, shielded
 from chaos.targets.base import Describe, Processes, Target
 from chaos.targets.context import Owe
 from chaos.targets.options import redacted
 from chaos.targets.registry import EMBEDDED, open_by_url, parse_url
 
-__all__ = ["House", "house"]
+__all__ = ["House", "Place", "house"]
 
 CALM_SECONDS = 15.0
-"""How long a target may take after a cell until it is healthy again."""
+"""How long a target may take after something was done to it until it is healthy again."""
 
 POLL_SECONDS = 0.2
 ASK_SECONDS = 5.0
 
 
-class House:
-    """The target as it stands. ``tag`` is in the names of all models that the cells register."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A target by its URL, the defects to be seeded in it, the ``directory`` of the run, and hosts that are allowed."""
 
-    def __init__(self, plan: MatrixPlan, owe: Owe, problem: Problem) -> None:
+    url: str
+    defects: tuple[str, ...]
+    directory: Path
+    allow: tuple[str, ...] = ()
+
+
+class House:
+    """The target as it stands. ``tag`` is in the names of all models that are registered there."""
+
+    def __init__(self, place: Place, owe: Owe, problem: Problem) -> None:
         self.tag = f"m{secrets.token_hex(3)}"
-        self._plan = plan
+        self._place = place
         self._owe = owe
         self._problem = problem
-        self._ours = parse_url(plan.url, plan.defects, plan.allow).adapter == EMBEDDED
+        self._ours = parse_url(place.url, place.defects, place.allow).adapter == EMBEDDED
         self._before: set[str] = set()
         self.target: Target = self._make()
 
@@ -45,7 +57,7 @@ class House:
 
         :raises TargetError: if it cannot be opened
         """
-        with deadline(f"opening target {redacted(self._plan.url)}"):
+        with deadline(f"opening target {redacted(self._place.url)}"):
             await self.target.open()
         self._before = await self._models()
 
@@ -54,11 +66,11 @@ class House:
         await shielded(self._problem, "closing the target", self.target.close)
 
     async def tidy(self, after: str) -> bool:
-        """Whether the next cell can be measured: the target is well, and nothing of the cells before is on it.
+        """Whether it can go on: the target is well, and nothing of what was done before is on it.
 
-        The embedded platform is started afresh if not, so that one cell cannot spoil another; and that is told.
+        The embedded platform is started afresh if not, so that one thing cannot spoil another; and that is told.
 
-        :param after: what was measured last, in words
+        :param after: what was done last, in words
         :raises TargetError: if it was ours and cannot be started again
         """
         well = await self._well()
@@ -80,8 +92,8 @@ class House:
         return False
 
     def _make(self) -> Target:
-        plan = self._plan
-        return open_by_url(plan.url, plan.defects, directory=plan.directory, allow=plan.allow, owe=self._owe)
+        at = self._place
+        return open_by_url(at.url, at.defects, directory=at.directory, allow=at.allow, owe=self._owe)
 
     async def _well(self) -> bool:
         with anyio.move_on_after(CALM_SECONDS):
@@ -114,19 +126,19 @@ class House:
 
 
 @asynccontextmanager
-async def house(plan: MatrixPlan, owe: Owe, problem: Problem) -> AsyncIterator[House]:
+async def house(place: Place, owe: Owe, problem: Problem) -> AsyncIterator[House]:
     """The target, open for as long as the context lasts.
 
     :raises TargetError: if it cannot be opened
     """
     async with AsyncExitStack() as stack:
-        made = House(plan, owe, problem)
+        made = House(place, owe, problem)
         stack.push_async_callback(made.close)
         await made.open()
-        if parse_url(plan.url, plan.defects, plan.allow).adapter != EMBEDDED:
-            undo = {"url": plan.url, "tag": made.tag, "allow": list(plan.allow)}
+        if parse_url(place.url, place.defects, place.allow).adapter != EMBEDDED:
+            undo = {"url": place.url, "tag": made.tag, "allow": list(place.allow)}
             settle = owe(
-                "chaos.matrix.leftovers:Models", [f"models of the matrix on {redacted(plan.url)}"], undo
+                "chaos.session.leftovers:Models", [f"models of the run on {redacted(place.url)}"], undo
             )
             stack.callback(settle)
         yield made

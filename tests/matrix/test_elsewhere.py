@@ -45,5 +45,5 @@ def test_what_is_not_ours_is_left_as_it_was(synthetic: Path) -> None:
     assert first.verdict.value == "pass"
     assert left == ["mine"]
     leases = read_ledger(synthetic / KEPT).leases.values()
-    assert [(lease.by, lease.status) for lease in leases] == [("chaos.matrix.leftovers:Models", "reverted")]
+    assert [(lease.by, lease.status) for lease in leases] == [("chaos.session.leftovers:Models", "reverted")]
     assert [cell.reason for cell in dead.cells] == [NOT_MEASURED]

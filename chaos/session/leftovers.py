@@ -1,4 +1,4 @@
-"""Models that a killed matrix left on somebody's server: known by the tag in their names, and unregistered."""
+"""Models that a killed run left on somebody's server: known by the tag in their names, and unregistered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Models"]
 
 
 class Models:
-    """Reverts the registrations of a matrix."""
+    """Reverts the registrations of a run whose models have a tag in their names."""
 
     @staticmethod
     async def revert(undo: Undo) -> str:
@@ -29,4 +29,4 @@ class Models:
                 await need(target, Register).unregister(name)
             return f"unregistered {len(ours)} models from {target.url}"
 
-        return await at_target(undo, unregister, f"a model of the matrix ('…-{tag}…')")
+        return await at_target(undo, unregister, f"a model of the run ('…-{tag}…')")

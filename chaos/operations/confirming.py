@@ -1,0 +1,87 @@
+"""A failure is believed when it comes again: how often it does, and the smallest program that fails about as often."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from chaos.operations.checks.base import Violation
+from chaos.operations.program import Program
+from chaos.operations.record import ProgramRecord
+from chaos.operations.shrinking import Shrunk, shrink
+from chaos.sla.rates import Rate
+from chaos.sla.results import Verdict
+
+__all__ = ["Failure", "Tried", "confirm", "failed_checks"]
+
+REPEATS = 5
+"""How often a program that failed is run again, before it is made smaller and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One run of a program, and what was found in it."""
+
+    record: ProgramRecord
+    violations: Sequence[Violation]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A program that failed in ``check``. ``first`` is the run in which it was found, ``last`` the latest that failed.
+
+    ``again`` of the program as it was found; ``rate`` of the ``smallest``. Where it did not come again ``smallest``
+    is the program as it was found.
+    """
+
+    check: str
+    program: Program
+    first: Tried
+    again: Rate
+    smallest: Program
+    rate: Rate
+    last: Tried
+    runs: int
+    whole: bool
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether it ever came again."""
+        return self.again.count > 0
+
+
+def failed_checks(violations: Sequence[Violation]) -> list[str]:
+    """The names of the checks that failed, in their order."""
+    return list(dict.fromkeys(each.check for each in violations if each.verdict is Verdict.FAIL))
+
+
+async def confirm(
+    program: Program, first: Tried, attempt: Callable[[Program], Awaitable[Tried]], runs: int = 400
+) -> Failure:
+    """Run it again, make it smaller, and run what is left again.
+
+    :param first: the run that failed
+    :param attempt: runs a program once
+    :param runs: how many runs making it smaller may take
+    """
+    check = failed_checks(first.violations)[0]
+    last = first
+
+    async def fails(candidate: Program) -> bool:
+        nonlocal last
+        tried = await attempt(candidate)
+        if check in failed_checks(tried.violations):
+            last = tried
+            return True
+        return False
+
+    again = await _rate(program, fails)
+    if not again.count:
+        return Failure(check, program, first, again, program, again, first, 0, False)
+    shrunk: Shrunk = await shrink(program, fails, again.count / again.n, runs)
+    rate = again if shrunk.program == program else await _rate(shrunk.program, fails)
+    return Failure(check, program, first, again, shrunk.program, rate, last, shrunk.runs, shrunk.whole)
+
+
+async def _rate(program: Program, fails: Callable[[Program], Awaitable[bool]]) -> Rate:
+    return Rate(sum([await fails(program) for _ in range(REPEATS)]), REPEATS)

@@ -1,0 +1,107 @@
+"""Programs are made as small as they get, also where a failure comes and goes, and never fail in another way for it."""
+
+from __future__ import annotations
+
+import random
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaos.operations.lanes import as_text
+from chaos.operations.program import Concurrent, Inject, Operation, Program, Quiesce, Revert
+from chaos.operations.shrinking import Shrunk, candidates, shrink
+
+REGISTER = Operation(do="register", model="a", workers=2)
+SCALE = Operation(do="scale", model="a", workers=3)
+LIST = Operation(do="list")
+INFER = Operation(do="infer", model="a", milliseconds=5.0)
+
+
+def shrunk(program: Program, wanted: list[Operation], share: float = 1.0, seed: int = 1) -> Shrunk:
+    """A failure that needs certain operations, in order, two of them at once if they are equal."""
+    generator = random.Random(seed)
+
+    async def fails(candidate: Program) -> bool:
+        left = list(wanted)
+        for _, _, operation in candidate.operations():
+            if left and (operation.do, operation.model) == (left[0].do, left[0].model):
+                left.pop(0)
+        return not left and generator.random() < share
+
+    return anyio.run(shrink, program, fails, share)
+
+
+LONG = Program(
+    steps=(
+        LIST, REGISTER, INFER, Inject(inject="process", arguments={"model": "a"}), LIST, Revert(revert="f1"),
+        Concurrent(concurrent=((INFER, SCALE), (LIST,), (SCALE, INFER))), Quiesce(), INFER, LIST,
+    )
+)  # fmt: skip
+
+
+def test_only_what_is_needed_is_left() -> None:
+    found = shrunk(LONG, [REGISTER, SCALE])
+
+    assert found.whole
+    assert [operation.do for _, _, operation in found.program.operations()] == ["register", "scale"]
+    assert found.program.size == 2
+    assert found.program.steps[0] == Operation(do="register", model="a", workers=1), "and simpler"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_failure_that_comes_and_goes(seed: int) -> None:
+    found = shrunk(LONG, [REGISTER, SCALE], share=0.4, seed=seed)
+
+    assert [operation.do for _, _, operation in found.program.operations()] == ["register", "scale"]
+
+
+def test_lanes_that_are_needed_stay_lanes() -> None:
+    async def fails(candidate: Program) -> bool:
+        return any(
+            isinstance(step, Concurrent) and sum(SCALE in lane for lane in step.concurrent) >= 2
+            for step in candidate.steps
+        )
+
+    program = Program(
+        steps=(LIST, Concurrent(concurrent=((SCALE,), (LIST, SCALE), (INFER,), (SCALE,))), INFER)
+    )
+    found = anyio.run(shrink, program, fails, 1.0)
+
+    assert found.program == Program(steps=(Concurrent(concurrent=((SCALE,), (SCALE,))),))
+
+
+def test_it_stops_when_it_may_not_run_more() -> None:
+    async def fails(_candidate: Program) -> bool:
+        return False
+
+    found = anyio.run(shrink, LONG, fails, 1.0, 5)
+
+    assert (found.program, found.whole) == (LONG, False)
+
+
+operations = st.builds(
+    Operation,
+    do=st.sampled_from(["register", "scale", "infer", "list", "pause"]),
+    model=st.sampled_from(["a", "b"]),
+    workers=st.integers(0, 3),
+    lose=st.sampled_from(["", "early"]),
+)
+steps = st.one_of(
+    operations,
+    st.builds(
+        Concurrent, concurrent=st.lists(st.lists(operations, min_size=1, max_size=2), min_size=1, max_size=3)
+    ),
+    st.just(Quiesce()),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=5))
+def test_candidates_are_programs_and_none_is_larger(drawn: list[Operation]) -> None:
+    program = Program(steps=tuple(drawn))
+    for candidate in candidates(program):
+        assert candidate.size <= program.size
+        assert Program.model_validate({"steps": candidate.document()}) == candidate
+        assert as_text(candidate.document()) != as_text(program.document())
