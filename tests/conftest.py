@@ -142,6 +142,7 @@ class ChaosCommand:
 
     directory: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    program: tuple[str, ...] = (CHAOS, "--no-version-check", "--no-log-file")
 
     def write(
         self, change: Callable[[dict[str, Any]], None] | None = None, name: str = "experiment.json"
@@ -162,7 +163,7 @@ class ChaosCommand:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start ``chaos`` in a process group of its own, as a terminal does."""
         return subprocess.Popen(
-            [CHAOS, "--no-version-check", "--no-log-file", *arguments],
+            [*self.program, *arguments],
             cwd=self.directory,
             env={**os.environ, **self._own_environment()} | environment,
             stdin=subprocess.DEVNULL,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -25,17 +24,8 @@ ROOT = Path(__file__).parents[2]
 class Synthetic(ChaosCommand):
     """The commands with the synthetic property in every code."""
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.matrix.synthetic", *arguments],
-            cwd=self.directory,
-            env={**os.environ, **self._own_environment(), "PYTHONPATH": str(ROOT)} | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            process_group=0,
-        )
+    def _own_environment(self) -> dict[str, str]:
+        return {**super()._own_environment(), "PYTHONPATH": str(ROOT)}
 
     def until_measuring(self, process: subprocess.Popen[str], group: str, out: str = "out") -> None:
         """Wait until a group is being measured."""
@@ -56,7 +46,7 @@ class Synthetic(ChaosCommand):
 
 @pytest.fixture
 def synthetic(chaos: ChaosCommand) -> Synthetic:
-    return Synthetic(chaos.directory, chaos.mark)
+    return Synthetic(chaos.directory, chaos.mark, (sys.executable, "-m", "tests.matrix.synthetic"))
 
 
 def test_a_whole_matrix_and_its_report_again(synthetic: Synthetic, chaos: ChaosCommand) -> None:
