@@ -13,7 +13,7 @@ from chaos.cells.standing import at_rest, known, removed
 from chaos.errors import TargetError
 from chaos.history import Event
 from chaos.operations.lanes import Lanes, fresh_name
-from chaos.operations.program import Inject, Operation, Program, Quiesce, Revert, Step, lanes_of
+from chaos.operations.program import Inject, Program, Quiesce, Revert, Step, lanes_of
 from chaos.operations.record import CHANGES, ProgramRecord
 from chaos.operations.reference import Reference
 from chaos.properties.standing import State, differences
@@ -173,8 +173,3 @@ class _One:
         """A fault's arguments, with the real name of its model."""
         real = self._names.get(str(arguments.get("model", "")))
         return {**arguments, **({"model": real} if real is not None else {})}
-
-
-def single(*operations: Operation) -> Program:
-    """A program of operations one after another."""
-    return Program(steps=operations)

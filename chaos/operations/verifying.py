@@ -7,10 +7,9 @@ of one that failed, and of those that it was made smaller by, all events.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -204,17 +203,3 @@ class Verifying:
 
     _told: Callable[[Event], None]
     _first: Tried
-
-
-def verdict_of(failure: Failure | None, unknown: Sequence[str]) -> Verdict:
-    """Of a whole verification."""
-    if failure is not None:
-        return Verdict.FAIL
-    return Verdict.UNKNOWN if unknown else Verdict.PASS
-
-
-def database_in(directory: Path) -> ExampleDatabase:
-    """Hypothesis's database of what failed before, in a directory."""
-    from hypothesis.database import DirectoryBasedExampleDatabase
-
-    return DirectoryBasedExampleDatabase(directory)
