@@ -6,7 +6,7 @@ from typing import Any
 
 from chaos.session.edge import current, session_needed
 
-__all__ = ["inject", "measure", "revert_faults"]
+__all__ = ["inject", "measure", "operate", "revert_faults"]
 
 
 def inject(fault: str, seconds: float = 12.0, **arguments: Any) -> dict[str, Any]:
@@ -35,7 +35,17 @@ def measure(
     return edge.call(edge.session.measure, property, apis, settings)
 
 
+def operate(**step: Any) -> list[dict[str, Any]]:
+    """Run the next step of a program: an operation, lanes at the same time, a fault, its revert, or a wait.
+
+    :param step: as :mod:`chaos.operations.program` has it, such as ``{"do": "scale", "model": "a", "workers": 3}``
+    :return: of each operation in it ``{"operation": str, "outcome": str, "status": int}``
+    """
+    edge = session_needed("operate")
+    return edge.call(edge.session.operate, step)
+
+
 def revert_faults() -> int:
-    """Revert every fault that is still in force, and end a measurement; how many there were. For ``rollbacks``."""
+    """Revert every fault in force, and end a measurement or a program; how many there were. For ``rollbacks``."""
     edge = current()
     return edge.call(edge.session.revert) if edge is not None else 0

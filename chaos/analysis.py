@@ -79,7 +79,7 @@ def analyse(events: list[Event]) -> Summary:
         for result in judge(probe, recording.samples(probe), recording.windows, null, seed=int(run["seed"]))
     )
     checks, cells = judge_checks(events, recording), _measured_cells(events)
-    problems = tuple(doubts(recording, tested=bool(cells)))
+    problems = tuple(doubts(recording, tested=bool(cells) or recording.program is not None))
     verdict, reason = conclude(recording, Judged(objectives, checks, cells), problems)
     return Summary(
         verdict=verdict,

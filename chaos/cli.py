@@ -24,6 +24,8 @@ from chaos.lint import lint_file
 from chaos.matrix.directory import is_matrix, read_matrix
 from chaos.proxy.__main__ import main as serve_proxy
 from chaos.reporting.matrix.write import write_documents, write_page
+from chaos.reporting.verify.summary import summarise
+from chaos.reporting.verify.write import write_reports as write_verification
 from chaos.reporting.write import write_reports
 
 __all__ = ["lint", "proxy", "recover", "report"]
@@ -49,14 +51,18 @@ def lint(context: click.Context, files: tuple[str, ...]) -> None:
 @click.argument("directory", metavar="RUN_DIR", type=click.Path(path_type=Path))
 @click.pass_context
 def report(context: click.Context, directory: Path) -> None:
-    """Judge the history of a run or a matrix in RUN_DIR again, and write its reports anew."""
+    """Judge the history of a run, a matrix or a verification in RUN_DIR again, and write its reports anew."""
     try:
+        events = read_history(directory)
         if is_matrix(directory):
             matrix = read_matrix(directory)
             said = f"{matrix.verdict.value}. {matrix.reason}"
             paths = [*write_documents(directory, matrix), write_page(directory, matrix)]
+        elif events and events[0]["kind"] == "verify":
+            verification = summarise(events)
+            said = f"{verification.verdict.value}. {verification.reason}"
+            paths = write_verification(directory, verification)
         else:
-            events = read_history(directory)
             summary = analyse(events)
             said = f"{summary.verdict.value}. {summary.reason}"
             paths = write_reports(directory, events, summary)

@@ -108,7 +108,7 @@ def _concluded(recording: Recording, judged: Judged, doubted: tuple[str, ...]) -
         return Verdict.UNKNOWN, f"{_capital(doubted[0]).rstrip('.')}."
     if verdict is Verdict.UNKNOWN:
         return verdict, _said(judged, Verdict.UNKNOWN)
-    return verdict, f"{held} while {_what_ran(recording.faults, judged.cells)}."
+    return verdict, f"{held} while {_what_ran(recording, judged.cells)}."
 
 
 def _said(judged: Judged, verdict: Verdict) -> str:
@@ -157,15 +157,17 @@ def _capital(text: str) -> str:
     return text if text[1:2].isdigit() else text[:1].upper() + text[1:]
 
 
-def _what_ran(faults: tuple[FaultInterval, ...], cells: tuple[CellResult, ...]) -> str:
+def _what_ran(recording: Recording, cells: tuple[CellResult, ...]) -> str:
     """Such as ``handler_dos ran for 10.0 s``, ``link ran 5 times for 15.1 s``, or ``rollback was measured``."""
     found: dict[str, list[float]] = {}
-    for fault in faults:
+    for fault in recording.faults:
         found.setdefault(fault.fault, []).append(fault.seconds or 0.0)
     ran = [
         f"{name} ran {f'{len(held)} times ' if len(held) > 1 else ''}for {sum(held):.1f} s"
         for name, held in found.items()
     ]
+    if recording.program is not None:
+        ran.insert(0, f"a program of {_count(len(recording.program.calls), 'operation')} ran")
     return _joined(
         ran + [f"{title} was measured" for title in dict.fromkeys(CODES[cell.code] for cell in cells)]
     )

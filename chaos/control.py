@@ -27,6 +27,7 @@ from chaos.journal import RunDirectoryHandler, doubts, make_json_safe
 from chaos.lint import lint_file
 from chaos.session.edge import GRACEFULLY, UNGRACEFULLY, current, open_edge, release
 from chaos.session.measuring import would_measure
+from chaos.session.operating import would_operate
 from chaos.session.plan import make_plan
 from chaos.session.preview import PlannedFault, preview
 from chaos.sla.results import Verdict
@@ -64,6 +65,8 @@ def before_experiment_control(
             preview(plan, _faults(context, configuration, secrets), logger.info)
             for asked in _called("measure", context, configuration, secrets):
                 logger.info(would_measure(str(asked.pop("property", "")), asked.pop("apis", ""), asked))
+            for asked in _called("operate", context, configuration, secrets):
+                logger.info(would_operate(asked))
             return
         logger.info(
             f"Run {plan.run_id}: target {redacted(plan.arguments.target)}, seed {plan.seed}, in {plan.directory}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from chaos.errors import RunDirectoryError
 from chaos.history import Event
+from chaos.operations.record import ProgramRecord, program_of
 from chaos.sla.documents import ProbeDocument
 from chaos.sla.results import Window
 from chaos.sla.samples import Samples, StreamRecord
@@ -80,6 +81,8 @@ class Recording:
     failed: frozenset[str]
     guards: tuple[Event, ...]
     problems: tuple[str, ...]
+    program: ProgramRecord | None = None
+    """The program of operations that the run ran, if it ran one."""
 
     def samples(self, probe: ProbeDocument) -> Samples:
         """The requests of a probe. Of a run that broke off, those whose fate nobody saw are left out."""
@@ -125,6 +128,7 @@ def record(events: list[Event]) -> Recording:
             failed=failed,
             guards=tuple(_tripped(events)),
             problems=tuple(_problems(events)),
+            program=program_of(events),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunDirectoryError(f"the history holds an event that cannot be understood: {error!r}") from None

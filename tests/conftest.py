@@ -225,6 +225,14 @@ class ChaosCommand:
         return found
 
 
+LONG = ("test_pytest_plugin.py", "test_recovery.py", "test_kill_anytime.py", "test_signals.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files whose tests take long come first, so that no worker is alone with one at the end."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture
 def chaos(tmp_path: Path) -> Iterator[ChaosCommand]:
     """``chaos`` in an empty directory; the test fails if a process of it is left at the end."""

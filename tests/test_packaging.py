@@ -45,8 +45,10 @@ def test_discovery_lists_our_activities(installed: Path, chaos: ChaosCommand) ->
     assert set(activities) == {
         ("action", "inject"),
         ("action", "measure"),
+        ("action", "operate"),
         ("action", "revert_faults"),
         ("probe", "objectives_hold"),
+        ("probe", "program_holds"),
     }
     arguments = {argument["name"] for argument in activities["action", "inject"]["arguments"]}
     assert {"fault", "seconds"} <= arguments

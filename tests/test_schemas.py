@@ -23,7 +23,7 @@ def shipped(path: str) -> Any:
     return json.loads((ROOT / path).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["experiment", "matrix", "probe", "summary"])
+@pytest.mark.parametrize("name", ["experiment", "matrix", "probe", "summary", "verify"])
 def test_the_files_are_what_the_models_generate(name: str) -> None:
     text = (FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")
 
@@ -33,7 +33,7 @@ def test_the_files_are_what_the_models_generate(name: str) -> None:
 
 def test_the_command_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schemas, "FOLDER", tmp_path)
-    runpy.run_module("chaos.schemas.__main__")
+    runpy.run_path(str(FOLDER / "__main__.py"))
 
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in FOLDER.glob("*.json")}
 

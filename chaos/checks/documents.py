@@ -9,6 +9,7 @@ from pydantic import Field
 from chaos.checks.end_state import EndState
 from chaos.checks.executed_once import ExecutedOnce
 from chaos.checks.oom import Oom
+from chaos.checks.program import ProgramCheck
 from chaos.checks.reconnects import Reconnects
 from chaos.checks.spared import Spared
 from chaos.checks.survivors import Survivors
@@ -16,6 +17,7 @@ from chaos.checks.survivors import Survivors
 __all__ = ["CheckDocument"]
 
 CheckDocument = Annotated[
-    EndState | Reconnects | ExecutedOnce | Oom | Spared | Survivors, Field(discriminator="check")
+    EndState | Reconnects | ExecutedOnce | Oom | ProgramCheck | Spared | Survivors,
+    Field(discriminator="check"),
 ]
 """A check as ``controls`` of an experiment name it, such as ``{"check": "oom", "model": "hungry"}``."""

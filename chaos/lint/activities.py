@@ -20,6 +20,7 @@ from chaos.errors import DocumentError
 from chaos.faults.registry import arguments_of
 from chaos.lint.findings import Report
 from chaos.lint.variables import Variables
+from chaos.operations.program import parse_step
 from chaos.session.measuring import requested
 
 __all__ = ["Activity", "activities", "check_activities"]
@@ -138,6 +139,8 @@ def _check_python(activity: Activity, variables: Variables, report: Report) -> N
         _check_fault(resolved, f"{field}.arguments", report)
     if provider["module"] == ACTIONS and name == "measure":
         _check_measurement(resolved, f"{field}.arguments", report)
+    if provider["module"] == ACTIONS and name == "operate":
+        _check_step(resolved, f"{field}.arguments", report)
 
 
 def _module(name: object, field: str, report: Report) -> ModuleType | None:
@@ -212,6 +215,16 @@ def _check_measurement(arguments: Mapping[str, Any], field: str, report: Report)
     }
     try:
         requested(name, known, settings)
+    except DocumentError as error:
+        report.error(field, f"{error.place}: {error.problem}", error.remedy)
+
+
+def _check_step(arguments: Mapping[str, Any], field: str, report: Report) -> None:
+    """Whether it is a step of a program, as far as its variables are known."""
+    if any(_unknown(value) for value in arguments.values()):
+        return
+    try:
+        parse_step(arguments, "operate")
     except DocumentError as error:
         report.error(field, f"{error.place}: {error.problem}", error.remedy)
 

@@ -15,12 +15,13 @@ from chaos.history import Event, HistoryWriter, read_history
 from chaos.matrix.calibration import Calibration
 from chaos.matrix.calibration_table import render_table
 from chaos.matrix.directory import mend
-from chaos.matrix.plan import Asked, MatrixPlan, Settings, make_plan, usable
+from chaos.matrix.plan import Asked, MatrixPlan, Settings, make_plan
 from chaos.matrix.run import Matrix
 from chaos.matrix.trials import Trial
 from chaos.reporting.matrix.summary import MatrixSummary, verdict_said
 from chaos.reporting.terminal import View
 from chaos.reporting.write import write_file
+from chaos.session.places import usable
 
 __all__ = ["Calibrating", "CalibrationPlan", "begun"]
 

@@ -11,7 +11,7 @@ import click
 
 from chaos.errors import ChaosError
 from chaos.matrix.calibrating import Calibrating, CalibrationPlan, begun
-from chaos.matrix.plan import Asked, MatrixPlan, make_plan, new_run_id, parse_settings
+from chaos.matrix.plan import Asked, MatrixPlan, make_plan, parse_settings
 from chaos.matrix.run import Matrix
 from chaos.matrix.stress import stressed
 from chaos.matrix.trials import defects_named, trials_of
@@ -19,6 +19,7 @@ from chaos.properties.table import parse_cells
 from chaos.reporting.matrix.board import open_board
 from chaos.reporting.matrix.trials import open_trials
 from chaos.reporting.matrix.write import write_page
+from chaos.session.places import new_run_id
 from chaos.session.signals import until_signalled
 from chaos.sla.results import Verdict
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import secrets
 import shlex
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +16,11 @@ from chaos.history import read_history
 from chaos.matrix.directory import Opening, openings, recorded_cells
 from chaos.matrix.groups import Group, groups_of
 from chaos.properties.table import CODES, Cell, parse_cells
+from chaos.session.places import new_run_id, usable
 from chaos.targets.options import redacted
 from chaos.targets.registry import open_by_url, parse_url
 
-__all__ = ["Asked", "MatrixPlan", "Settings", "make_plan", "new_run_id", "parse_settings", "usable"]
+__all__ = ["Asked", "MatrixPlan", "Settings", "make_plan", "parse_settings"]
 
 DEFAULT_TARGET = "embedded"
 DEFAULT_CELLS = "table"
@@ -138,24 +137,6 @@ def parse_settings(words: Sequence[str]) -> Settings:
         settings_of(code, {name: value})
         found.setdefault(code, {})[name] = value
     return found
-
-
-def new_run_id(what: str) -> str:
-    """A name for a run that no other has."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{what}-{secrets.token_hex(2)}"
-
-
-def usable(directory: Path) -> None:
-    """Make a directory, if it is not there.
-
-    :raises ChaosError: if it cannot be made, or not be written to
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ChaosError(f"--out {directory}: {error.strerror} (name a directory that can be made)") from None
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        raise ChaosError(f"--out {directory}: it cannot be written to (name another directory)")
 
 
 def _cells(asked: Asked, before: Sequence[Opening]) -> tuple[Cell, ...]:

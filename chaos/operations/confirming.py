@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chaos.operations.checks.base import Violation
 from chaos.operations.program import Program
 from chaos.operations.record import ProgramRecord
-from chaos.operations.shrinking import Shrunk, shrink
+from chaos.operations.shrinking import Shrunk, renamed, shrink
 from chaos.sla.rates import Rate
 from chaos.sla.results import Verdict
 
@@ -56,20 +56,25 @@ def failed_checks(violations: Sequence[Violation]) -> list[str]:
 
 
 async def confirm(
-    program: Program, first: Tried, attempt: Callable[[Program], Awaitable[Tried]], runs: int = 400
+    program: Program,
+    first: Tried,
+    attempt: Callable[[Program], Awaitable[Tried]],
+    quick: Callable[[Program], Awaitable[Tried]] | None = None,
+    runs: int = 400,
 ) -> Failure:
-    """Run it again, make it smaller, and run what is left again.
+    """Run it again, make it smaller, and run what is left again; if it does not fail then, it was not that.
 
     :param first: the run that failed
     :param attempt: runs a program once
-    :param runs: how many runs making it smaller may take
+    :param quick: the same, waiting no longer than it must, for making it smaller
+    :param runs: how many runs that may take
     """
     check = failed_checks(first.violations)[0]
     last = first
 
-    async def fails(candidate: Program) -> bool:
+    async def fails(candidate: Program, run: Callable[[Program], Awaitable[Tried]] = attempt) -> bool:
         nonlocal last
-        tried = await attempt(candidate)
+        tried = await run(candidate)
         if check in failed_checks(tried.violations):
             last = tried
             return True
@@ -78,9 +83,16 @@ async def confirm(
     again = await _rate(program, fails)
     if not again.count:
         return Failure(check, program, first, again, program, again, first, 0, False)
-    shrunk: Shrunk = await shrink(program, fails, again.count / again.n, runs)
-    rate = again if shrunk.program == program else await _rate(shrunk.program, fails)
-    return Failure(check, program, first, again, shrunk.program, rate, last, shrunk.runs, shrunk.whole)
+    shrunk: Shrunk = await shrink(
+        program, lambda candidate: fails(candidate, quick or attempt), again.count / again.n, runs
+    )
+    if shrunk.program == program:
+        return Failure(check, program, first, again, program, again, last, shrunk.runs, shrunk.whole)
+    smallest = renamed(shrunk.program)
+    rate = await _rate(smallest, fails)
+    if not rate.count:  # it was too small, and failed for want of time
+        return Failure(check, program, first, again, program, again, first, shrunk.runs, False)
+    return Failure(check, program, first, again, smallest, rate, last, shrunk.runs, shrunk.whole)
 
 
 async def _rate(program: Program, fails: Callable[[Program], Awaitable[bool]]) -> Rate:

@@ -2,13 +2,15 @@
 
 An operation that fails may be seen while it is at work: a model that will not start is listed until that is known. So
 it counts as two calls in its time: it takes effect, or not; and that is taken back. Nothing else changes in between,
-for a control plane does one thing after another to a model.
+for a control plane does one thing after another to a model. One that is being unregistered may be described and listed
+until that is done, while it is closed to whoever wants something of it; so that is two calls, too. An operation
+that finds it closed may have begun before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from chaos.operations.linearizability import Call
@@ -24,17 +26,19 @@ REFUSED = (400, 404, 405, 409, 422)
 @dataclass(frozen=True, slots=True)
 class State:
     """``workers`` that are asked for; None: it is not there. ``trying``: the number of the operation that has taken
-    effect and will fail, and what was before it; ``idle``: those that will fail and have not taken effect."""
+    effect and will fail, and what was before it; ``idle``: those that will fail and have not taken effect;
+    ``leaving``: somebody is at unregistering it."""
 
     workers: int | None = None
     trying: tuple[int, int | None] | None = None
     idle: frozenset[int] = frozenset()
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a call asks: ``set`` (as ``operation``, to ``workers``), ``try``, ``back``, ``there``, ``absent``,
-    ``is``."""
+    """What a call asks: ``set`` (as ``operation``, to ``workers``), ``may`` (so, or not), ``leave``, ``try``, ``back``,
+    ``there``, ``absent``, ``closed``, ``is``."""
 
     what: str
     number: int
@@ -59,16 +63,25 @@ class ControlPlane:
         match asked.what:
             case "set":
                 if state.trying is None and self._possible(state, asked.operation):
-                    yield State(asked.workers, None, state.idle)
-            case "try":
-                yield State(state.workers, state.trying, state.idle | {asked.number})
+                    leaving = state.leaving and asked.workers is not None and state.workers is not None
+                    yield State(asked.workers, None, state.idle, leaving)
+            case "may":
+                yield state
                 if state.trying is None and self._possible(state, asked.operation):
-                    yield State(asked.workers, (asked.number, state.workers), state.idle)
+                    yield replace(state, workers=asked.workers)
+            case "leave":
+                yield replace(state, leaving=state.workers is not None)
+            case "closed" if state.workers is None or state.leaving:
+                yield state
+            case "try":
+                yield replace(state, idle=state.idle | {asked.number})
+                if state.trying is None and self._possible(state, asked.operation):
+                    yield replace(state, workers=asked.workers, trying=(asked.number, state.workers))
             case "back":
                 if state.trying is not None and state.trying[0] == asked.number:
-                    yield State(state.trying[1], None, state.idle)
+                    yield replace(state, workers=state.trying[1], trying=None)
                 elif asked.number in state.idle:
-                    yield State(state.workers, state.trying, state.idle - {asked.number})
+                    yield replace(state, idle=state.idle - {asked.number})
             case "there" if state.workers is not None:
                 yield state
             case "absent" if state.workers is None:
@@ -106,23 +119,24 @@ def _calls(model: str, done: Done) -> Iterator[Call]:
         told = done.told if done.operation == "describe" else None
         yield _call(done, end, "is", told["desired"]) if told is not None else _call(done, end, "there")
     elif done.outcome == "fail" and done.status == GONE:
-        yield _call(done, end, "absent")
+        yield _call(done, end, "absent" if done.operation == "describe" else "closed")
 
 
 def _change(done: Done, end: float) -> Iterator[Call]:
     """To unregister is to set to None."""
     workers = None if done.operation == "unregister" else done.workers
-    if done.outcome == "ok":
-        yield _call(done, end, "set", workers)
-        return
-    if done.outcome == "info":
+    if done.outcome in ("ok", "info"):
+        if done.operation == "unregister":
+            yield _call(done, end, "leave")
         yield _call(done, end, "set", workers)
     elif done.status in REFUSED:
-        if done.status == GONE and done.operation != "register":
-            yield _call(done, end, "absent")
-        return
-    yield _call(done, end, "try", workers)
-    yield _call(done, end, "back", workers)
+        if done.status == GONE:
+            if done.operation != "unregister":
+                yield _call(done, end, "may", workers)
+            yield _call(done, end, "closed")
+    else:
+        yield _call(done, end, "try", workers)
+        yield _call(done, end, "back", workers)
 
 
 def _call(done: Done, end: float, what: str, workers: int | None = None) -> Call:

@@ -11,7 +11,7 @@ from chaos.operations.checks.answers import followed
 from chaos.operations.record import Done, ProgramRecord
 from chaos.operations.reference import Reference
 
-__all__ = ["Coverage", "Point"]
+__all__ = ["Coverage", "Point", "points_of"]
 
 Point = tuple[str, str, str, str, str]
 """Operation, state of its model, ``alone`` or ``beside`` others, fault in force (``none``), outcome."""
@@ -25,13 +25,11 @@ class Coverage:
     programs: int = 0
     operations: int = 0
 
-    def add(self, record: ProgramRecord) -> None:
-        """Count a program."""
+    def add(self, points: Mapping[Point, int]) -> None:
+        """Count a program that reached these."""
         self.programs += 1
-        self.operations += len(record.calls)
-        for reference, step in followed(record):
-            done = record.of_step(step)
-            self.points.update(_point(record, reference, each, len(done) > 1) for each in done)
+        self.operations += sum(points.values())
+        self.points.update(points)
 
     def table(self) -> Mapping[str, Mapping[str, int]]:
         """By operation and state of its model, how often: faults and outcomes taken together."""
@@ -51,6 +49,15 @@ class Coverage:
                 for point, times in sorted(self.points.items())
             ],
         }
+
+
+def points_of(record: ProgramRecord) -> Counter[Point]:
+    """What one run of a program reached, and how often."""
+    points: Counter[Point] = Counter()
+    for reference, step in followed(record):
+        done = record.of_step(step)
+        points.update(_point(record, reference, each, len(done) > 1) for each in done)
+    return points
 
 
 def _point(record: ProgramRecord, reference: Reference, done: Done, beside: bool) -> Point:

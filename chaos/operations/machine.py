@@ -12,9 +12,17 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    multiple,
+    precondition,
+    rule,
+)
 
-from chaos.operations.program import Concurrent, Inject, Operation, Program, Quiesce, Revert, Step
+from chaos.operations.program import NAMES, Concurrent, Inject, Operation, Program, Quiesce, Revert, Step
 
 __all__ = ["Programs"]
 
@@ -24,7 +32,6 @@ LONG_MS, SHORT_MS = 300.0, 5.0
 ADMIT_MS = 60.0
 """How long requests are given to be under way before workers leave."""
 
-NAMES = "abcdefghijklmnopqrstuvwxyz"
 MODELS = 5
 """More of them make a program longer, and not more varied."""
 
@@ -87,6 +94,13 @@ class Programs(RuleBasedStateMachine):
         return NAMES[self._named - 1]
 
     # registering and unregistering
+
+    @initialize(target=models, workers=st.integers(1, 2), package=st.sampled_from(["good", "good", "scarce"]))
+    def begin(self, workers: int, package: Any) -> str:
+        """There is a model from the first step on: most of what can be done needs one."""
+        name = self._name()
+        self.add(Operation(do="register", model=name, workers=workers, package=package))
+        return name
 
     @precondition(lambda self: not self.full)
     @rule(target=models, workers=st.integers(1, 3), lose=st.sampled_from(["", "", "answered", "early"]))
@@ -183,9 +197,9 @@ class Programs(RuleBasedStateMachine):
         if kept := [lane for lane in kept if lane]:
             self.add(Concurrent(concurrent=tuple(kept)))
 
-    @rule(model=models, inferences=st.integers(1, 4), workers=st.integers(-1, 1))
+    @rule(model=models, inferences=st.integers(1, 4), workers=st.integers(-1, 3))
     def leave_at_work(self, model: str, inferences: int, workers: int) -> None:
-        """Workers leave while inferences are under way; with -1 the model goes."""
+        """Workers leave, or come, while inferences are under way; with -1 the model goes."""
         long = Operation(do="infer", model=model, milliseconds=LONG_MS)
         leave = (
             Operation(do="unregister", model=model)

@@ -16,7 +16,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-__all__ = ["Concurrent", "Inject", "Operation", "Package", "Program", "Quiesce", "Revert", "Step"]
+from chaos.documents import validated
+
+__all__ = [
+    "NAMES",
+    "Concurrent",
+    "Inject",
+    "Operation",
+    "Package",
+    "Program",
+    "Quiesce",
+    "Revert",
+    "Step",
+    "lanes_of",
+    "models_of",
+    "parse_program",
+    "parse_step",
+]
+
+NAMES = "abcdefghijklmnopqrstuvwxyz"
+"""What models are called, in the order in which they turn up."""
 
 Package = Literal["good", "broken", "scarce", "missing"]
 """``broken``: its handler cannot be loaded; ``scarce``: its third worker cannot start; ``missing``: there is none."""
@@ -72,7 +91,7 @@ class Quiesce(_Part):
 
 def _kind(step: Any) -> str | None:
     """By which of its keys a step is known."""
-    keys = step if isinstance(step, dict) else type(step).model_fields
+    keys = step if isinstance(step, dict) else getattr(type(step), "model_fields", ())
     return next((key for key in ("do", "concurrent", "inject", "revert", "quiesce") if key in keys), None)
 
 
@@ -116,9 +135,7 @@ class Program(_Part):
     @property
     def models(self) -> tuple[str, ...]:
         """The names of its models, sorted; those that faults are about are among them."""
-        named = {operation.model for _, _, operation in self.operations()}
-        named |= {str(step.arguments.get("model", "")) for step in self.steps if isinstance(step, Inject)}
-        return tuple(sorted(named - {""}))
+        return tuple(sorted({model for step in self.steps for model in models_of(step)}))
 
     @property
     def size(self) -> int:
@@ -144,3 +161,33 @@ def lanes_of(step: Step) -> Sequence[Sequence[Operation]]:
         case Concurrent(concurrent=lanes):
             return lanes
     return []
+
+
+def models_of(step: Step) -> Iterator[str]:
+    """The models that a step names; that of a fault is one."""
+    named = (
+        [step.arguments.get("model", "")]
+        if isinstance(step, Inject)
+        else [operation.model for lane in lanes_of(step) for operation in lane]
+    )
+    yield from (str(model) for model in named if model)
+
+
+class _One(_Part):
+    step: Step
+
+
+def parse_step(value: object, place: str) -> Step:
+    """A step that somebody wrote.
+
+    :raises DocumentError: with the field that does not fit
+    """
+    return validated({"step": value}, _One, place).step
+
+
+def parse_program(steps: object, place: str) -> Program:
+    """The steps that somebody wrote, in order.
+
+    :raises DocumentError: with the field that does not fit
+    """
+    return validated({"steps": steps}, Program, place)

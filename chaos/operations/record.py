@@ -2,8 +2,11 @@
 
 It is made of events of the run's history (:mod:`chaos.history`), so that an old run can be judged again:
 
-- ``program``   ``example``, ``steps`` (:mod:`chaos.operations.program`), ``names`` (real name of each model of it),
-  ``limits`` (as the target tells them, or null), ``reloads`` (whether a model that is there may be registered again)
+- ``program``   ``steps`` (:mod:`chaos.operations.program`) and ``names`` (real name of each model of it), as far as
+  they are known when it begins, ``limits`` (as the target tells them, or null), ``reloads`` (whether a model that is
+  there may be registered again)
+- ``named``     ``model, name`` of a model that turned up later
+- ``cut``       ``step`` that we ended ourselves, before it was done
 - ``call``      ``number`` (from 0, in the order in which they were begun), ``step, lane`` (its place in the program),
   ``operation, model, workers, package, milliseconds`` as asked, ``start, end`` (monotonic clock, seconds), ``outcome``
   (``ok``, ``fail``, or ``info``: nobody knows), ``status`` (0 without an answer), ``detail``, ``lost`` (its answer was
@@ -13,7 +16,7 @@ It is made of events of the run's history (:mod:`chaos.history`), so that an old
   its ``end`` when all faults are reverted, or when it is cleaned up (``clean``); ``step``, ``state``, and ``rest``:
   seconds until it was as it should be, null if it was not
 - ``fault``     as in every history, with the ``step``
-- ``bystander`` ``rows`` of requests to a model that no step is about: planned start, latency, outcome
+- ``bystander`` ``rows`` of requests to a model that no step is about (:mod:`chaos.operations.bystander`)
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from typing import Any
 from chaos.history import Event
 from chaos.targets.records import NodeLimits
 
-__all__ = ["CHANGES", "Done", "ProgramRecord", "Seen"]
+__all__ = ["CHANGES", "Done", "ProgramRecord", "Seen", "program_of"]
 
 CHANGES = ("register", "unregister", "scale", "load", "unload")
 """Operations that change something; the others read, or infer."""
@@ -94,7 +97,8 @@ class ProgramRecord:
     @property
     def names(self) -> dict[str, str]:
         """The real names of the program's models, by those that it has for them."""
-        return dict(self.program["names"])
+        met = {event["model"]: event["name"] for event in self.events if event["kind"] == "named"}
+        return {**self.program["names"], **met}
 
     @property
     def limits(self) -> NodeLimits | None:
@@ -121,6 +125,11 @@ class ProgramRecord:
             if event["kind"] == "call"
         ]
         return tuple(sorted(made, key=lambda done: done.number))
+
+    @property
+    def cut(self) -> bool:
+        """Whether we ended it ourselves: then what was not answered says nothing of the target."""
+        return any(event["kind"] == "cut" for event in self.events)
 
     @cached_property
     def seen(self) -> tuple[Seen, ...]:
@@ -149,3 +158,15 @@ class ProgramRecord:
     def calm(self, done: Done) -> bool:
         """Whether no fault was in force while an operation was under way."""
         return all(done.last < start or end < done.start for start, end, _ in self.faults)
+
+
+def program_of(events: Sequence[Event]) -> ProgramRecord | None:
+    """The program in the history of a run that may have run one; None if it did not."""
+    kept: list[Event] = []
+    measuring = False  # what a cell does and sees is its own
+    for event in events:
+        if event["kind"] == "cell":
+            measuring = event["event"] == "begin"
+        elif not measuring and (kept or event["kind"] == "program"):
+            kept.append(event)
+    return ProgramRecord(kept) if kept else None

@@ -21,6 +21,8 @@ SMALL = 8
 SCARCE_WORKERS = 2
 """So many workers of the package ``scarce`` start, and no more."""
 
+GONE = 404
+
 Expected = Literal["ok", "refused", "any"]
 
 
@@ -52,6 +54,10 @@ class Reference:
         self._taken = sum(model["desired"] for model in before["models"].values())
         self.models = {model: Known() for model in names}
 
+    def meet(self, model: str) -> None:
+        """There is one more model in the program; its name is among the names by now."""
+        self.models.setdefault(model, Known())
+
     def expects(self, done: Done) -> Expected:
         """How an operation must end that nothing overlaps, while no fault is in force."""
         known = self.models.get(done.model, Known())
@@ -80,7 +86,9 @@ class Reference:
         """Take the operations of a step: one alone does as it was answered; of several that overlap, all must agree."""
         changes = [done for done in overlapping if done.operation in CHANGES]
         for model in {done.model for done in changes}:
-            about = [done for done in changes if done.model == model and (done.outcome != "fail")]
+            about = [
+                done for done in changes if done.model == model and (done.outcome != "fail" or _gone(done))
+            ]
             if len(about) == 1 and about[0].known:
                 self.models[model] = self._after(about[0])
             elif about:
@@ -148,3 +156,8 @@ class Reference:
         if not all(known.sure for known in self.models.values()):
             return "any"
         return "ok" if others + workers <= self._limits.bearable else "refused"
+
+
+def _gone(done: Done) -> bool:
+    """Whether it was told that there is nothing to unregister: then there is nothing."""
+    return done.operation in ("unregister", "unload") and done.status == GONE

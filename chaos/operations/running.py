@@ -1,9 +1,8 @@
-"""Runs one program against a target, and cleans up after it whatever it did."""
+"""Runs a program against a target, step by step, and cleans up after it whatever it did."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -11,15 +10,16 @@ import anyio
 
 from chaos.cells.standing import at_rest, known, removed
 from chaos.errors import TargetError
+from chaos.faults.base import FaultError
 from chaos.history import Event
 from chaos.operations.lanes import Lanes, fresh_name
-from chaos.operations.program import Inject, Program, Quiesce, Revert, Step, lanes_of
+from chaos.operations.program import Inject, Program, Quiesce, Revert, Step, lanes_of, models_of
 from chaos.operations.record import CHANGES, ProgramRecord
 from chaos.operations.reference import Reference
 from chaos.properties.standing import State, differences
-from chaos.targets.base import Limits, Target
+from chaos.targets.base import Limits, Scale, Target
 
-__all__ = ["Bounds", "Injector", "Running"]
+__all__ = ["Bounds", "Injector", "Running", "Underway"]
 
 MOMENT_SECONDS = 0.1
 """How long what stands at the end must stay so."""
@@ -40,136 +40,179 @@ class Injector(Protocol):
         """Return when it is in force, with what reverts it.
 
         :raises FaultError: if it cannot be
+        :raises DocumentError: if there is no such fault, or its arguments do not fit
         """
 
 
+@dataclass(frozen=True, slots=True)
 class Running:
-    """Runs programs, one after another; ``record`` of each is made of its events.
+    """How programs are run: where, under which ``tag`` in the names of all models, and with ``emit``, which writes an
+    event to the history."""
 
-    :param tag: in the names of all models
-    :param emit: writes an event to the history
-    """
+    target: Target
+    tag: str
+    emit: Callable[..., Event]
+    injector: Injector | None = None
+    bounds: Bounds = Bounds()
 
-    def __init__(
-        self,
-        target: Target,
-        tag: str,
-        emit: Callable[..., Event],
-        injector: Injector | None = None,
-        bounds: Bounds | None = None,
-        reloads: bool = False,
-    ) -> None:
-        self._target = target
-        self._tag = tag
-        self._emit = emit
-        self._injector = injector
-        self._bounds = bounds or Bounds()
-        self._reloads = reloads
+    async def run(self, program: Program, **about: Any) -> ProgramRecord:
+        """Run a program, and leave nothing of it. After a step that leaves what must not be the others are not run.
 
-    async def run(self, program: Program, example: int = 0) -> ProgramRecord:
-        """Run it, and leave nothing of it.
-
+        :param about: what else its ``program`` event says
         :raises CapabilityError: if the target has no such operation
         :raises TargetError: if what stands cannot be read before it begins
         """
-        names = {model: fresh_name(model, self._tag) for model in program.models}
-        events: list[Event] = []
+        made = await Underway.begin(self, program.document(), program.models, **about)
+        try:
+            for step in program.steps:
+                await made.step(step)
+                if made.lost:
+                    break
+            else:
+                await made.rest()
+        finally:
+            await made.clean()
+        return ProgramRecord(made.events)
 
-        def emit(kind: str, at: float | None = None, **values: object) -> None:
-            events.append(self._emit(kind, at, **values))
 
-        before = await known(self._target, self._bounds.rest)
+class Underway:
+    """A program under way. Made by :meth:`begin`; then its steps, :meth:`rest`, and :meth:`clean` whatever came."""
+
+    def __init__(self, how: Running, before: State, reference: Reference, names: dict[str, str]) -> None:
+        self.events: list[Event] = []
+        self.lost = False
+        """Whether what stands is not what must, so that nothing after it can be judged."""
+        self._how = how
+        self._before = before
+        self._reference = reference
+        self._names = names
+        self._lanes = Lanes(how.target, names, how.bounds.answer, self._emit)
+        self._held: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._number = 0
+
+    @classmethod
+    async def begin(
+        cls,
+        how: Running,
+        steps: list[dict[str, Any]] | None = None,
+        models: tuple[str, ...] = (),
+        **about: Any,
+    ) -> Underway:
+        """Look at what stands, and say what is to come, as far as that is known.
+
+        :raises TargetError: if what stands cannot be read
+        """
+        before = await known(how.target, how.bounds.rest)
         if before["error"]:
             raise TargetError(f"what the target serves cannot be read: {before['error']}")
-        limits = await self._target.limits() if isinstance(self._target, Limits) else None
-        emit(
+        limits = await how.target.limits() if isinstance(how.target, Limits) else None
+        names = {model: fresh_name(model, how.tag) for model in models}
+        # one that counts no workers, but loads what a repository holds, loads it again
+        reloads = not isinstance(how.target, Scale)
+        made = cls(how, before, Reference(names, before, limits, reloads), names)
+        made._emit(
             "program",
-            example=example,
-            steps=program.document(),
-            names=names,
+            steps=steps or [],
+            names=dict(names),
             limits=None if limits is None else asdict(limits),
-            reloads=self._reloads,
+            reloads=reloads,
+            **about,
         )
-        emit("standing", when="before", step=-1, state=before, rest=0.0)
-        reference = Reference(names, before, limits, self._reloads)
-        one = _One(self._target, names, reference, emit, self._bounds, self._injector, events)
-        try:
-            await one.steps(program)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._clean(names, before, emit)
-        return ProgramRecord(events)
+        made._emit("standing", when="before", step=-1, state=before, rest=0.0)
+        return made
 
-    async def _clean(self, names: Mapping[str, str], before: State, emit: Callable[..., None]) -> None:
-        for name in names.values():
-            await removed(self._target, name, self._bounds.rest)
-        state, rest = await at_rest(
-            self._target, lambda now: differences(before, now), self._bounds.rest, quiet=0.0
-        )
-        emit("standing", when="clean", step=-1, state=state, rest=rest)
+    async def step(self, step: Step) -> None:
+        """The next one.
 
+        A fault that cannot be injected, such as into a model that has gone, is passed over; the history says so.
 
-class _One:
-    """One program under way."""
-
-    def __init__(
-        self,
-        target: Target,
-        names: Mapping[str, str],
-        reference: Reference,
-        emit: Callable[..., None],
-        bounds: Bounds,
-        injector: Injector | None,
-        events: Sequence[Event],
-    ) -> None:
-        self._target, self._names, self._emit, self._bounds = target, names, emit, bounds
-        self._reference, self._injector, self._events = reference, injector, events
-        self._lanes = Lanes(target, names, bounds.answer, emit)
-        self._held: dict[str, Callable[[], Awaitable[None]]] = {}
-
-    async def steps(self, program: Program) -> None:
-        """All of them; then faults are reverted, and it comes to rest."""
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._revert_all)
-            for number, step in enumerate(program.steps):
-                await self._step(number, step)
-        state, rest = await at_rest(self._target, self._reference.wrong, self._bounds.rest, MOMENT_SECONDS)
-        self._emit("standing", when="end", step=len(program.steps), state=state, rest=rest)
-
-    async def _step(self, number: int, step: Step) -> None:
+        :raises CapabilityError: if the target has no such operation
+        :raises DocumentError: if there is no such fault, or its arguments do not fit
+        :raises FaultError: if a fault of that name is in force already, or the one that is to be reverted never was
+        """
+        number, self._number = self._number, self._number + 1
+        for model in set(models_of(step)) - set(self._names):
+            self._names[model] = fresh_name(model, self._how.tag)
+            self._reference.meet(model)
+            self._emit("named", model=model, name=self._names[model])
         match step:
-            case Inject(inject=name, id=lease, arguments=arguments):
-                assert self._injector is not None, "programs with faults need an injector"  # noqa: S101
-                self._held[lease] = await self._injector.inject(name, self._real(arguments))
-                self._reference.unsure()
+            case Inject():
+                await self._inject(step)
             case Revert(revert=lease):
-                await self._held.pop(lease)()
+                await self._revert(lease)
                 await self._look(number)
             case Quiesce():
                 if not self._held:
                     await self._look(number, MOMENT_SECONDS)
             case _:
-                lanes = lanes_of(step)
-                await self._lanes.run(number, lanes)
-                done = ProgramRecord(self._events).of_step(number)
-                self._reference.apply(done)
-                if self._held:
-                    self._reference.unsure()
-                elif any(each.operation in CHANGES for each in done):
-                    await self._look(number)
+                await self._operate(number, step)
+
+    async def rest(self) -> None:
+        """At the end: faults are reverted, and all comes to rest."""
+        await self._revert_all()
+        state, rest = await at_rest(
+            self._how.target, self._reference.wrong, self._how.bounds.rest, MOMENT_SECONDS
+        )
+        self._emit("standing", when="end", step=self._number, state=state, rest=rest)
+
+    async def clean(self) -> None:
+        """Take all of its models away, and look at what is left. Nothing cuts it short."""
+        with anyio.CancelScope(shield=True):
+            await self._revert_all()
+            for name in self._names.values():
+                await removed(self._how.target, name, self._how.bounds.rest)
+            state, rest = await at_rest(
+                self._how.target, lambda now: differences(self._before, now), self._how.bounds.rest, quiet=0.0
+            )
+            self._emit("standing", when="clean", step=-1, state=state, rest=rest)
+
+    async def _operate(self, number: int, step: Step) -> None:
+        try:
+            await self._lanes.run(number, lanes_of(step))
+        except BaseException:
+            self.lost = True
+            self._emit("cut", step=number)
+            raise
+        done = ProgramRecord(self.events).of_step(number)
+        self._reference.apply(done)
+        if self._held:
+            self._reference.unsure()
+        elif any(each.operation in CHANGES for each in done):
+            await self._look(number)
 
     async def _look(self, number: int, quiet: float = 0.0) -> None:
         """Wait until what stands is what must."""
-        state, rest = await at_rest(self._target, self._reference.wrong, self._bounds.rest, quiet)
+        state, rest = await at_rest(self._how.target, self._reference.wrong, self._how.bounds.rest, quiet)
         self._emit("standing", when="step", step=number, state=state, rest=rest)
         self._reference.saw(state)
+        self.lost = rest is None
+
+    async def _inject(self, step: Inject) -> None:
+        if self._how.injector is None or step.id in self._held:
+            raise FaultError(
+                f"fault '{step.id}' is in force already" if step.id in self._held else "nobody holds faults"
+            )
+        real = self._names.get(str(step.arguments.get("model", "")))
+        arguments = {**step.arguments, **({"model": real} if real is not None else {})}
+        self._reference.unsure()
+        try:
+            self._held[step.id] = await self._how.injector.inject(step.inject, arguments)
+        except FaultError:
+            self._held[step.id] = _nothing
+
+    async def _revert(self, lease: str) -> None:
+        if lease not in self._held:
+            raise FaultError(f"no fault '{lease}' is in force")
+        await self._held.pop(lease)()
 
     async def _revert_all(self) -> None:
         while self._held:
             _, revert = self._held.popitem()
             await revert()
 
-    def _real(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """A fault's arguments, with the real name of its model."""
-        real = self._names.get(str(arguments.get("model", "")))
-        return {**arguments, **({"model": real} if real is not None else {})}
+    def _emit(self, kind: str, at: float | None = None, **values: object) -> None:
+        self.events.append(self._how.emit(kind, at, **values))
+
+
+async def _nothing() -> None:
+    """What reverts a fault that was not injected."""

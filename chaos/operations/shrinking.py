@@ -1,8 +1,9 @@
 """Makes a program that fails smaller, and keeps what makes it fail.
 
-Candidates come from the larger to the smaller cut, as in A. Zeller's and R. Hildebrandt's "Simplifying and isolating
-failure-inducing input" (2002): faults, runs of steps, lanes, single operations; then what is left is made simpler. A
-failure that comes and goes is tried several times, so that what is kept fails about as often as what there was.
+Cuts go from the larger to the smaller, as in A. Zeller's and R. Hildebrandt's "Simplifying and isolating
+failure-inducing input" (2002): steps of a kind, runs of steps, lanes, single operations; then what is left is made
+simpler. A failure that comes and goes is tried several times, so that what is kept fails about as often as what there
+was.
 """
 
 from __future__ import annotations
@@ -10,11 +11,24 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from chaos.operations.lanes import as_text
-from chaos.operations.program import Concurrent, Inject, Operation, Program, Revert, Step, lanes_of
+from chaos.operations.program import (
+    NAMES,
+    Concurrent,
+    Inject,
+    Operation,
+    Program,
+    Quiesce,
+    Revert,
+    Step,
+    lanes_of,
+    models_of,
+)
 
-__all__ = ["Shrunk", "candidates", "shrink"]
+__all__ = ["Shrunk", "cuts", "renamed", "shrink"]
 
 ENOUGH = 3
 """So many failures are expected of a candidate that fails as often."""
@@ -22,7 +36,10 @@ MOST_TRIES = 20
 KEPT = 0.5
 """A candidate is kept if it fails at least so often, compared to what there was."""
 
+READS = ("describe", "list", "health", "infer")
+
 Fails = Callable[[Program], Awaitable[bool]]
+Cut = Callable[[Program], Iterator[Sequence[Step]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +58,81 @@ async def shrink(program: Program, fails: Fails, rate: float, runs: int = 400) -
     :param rate: the share of its runs in which the given program fails
     :param runs: stop after so many
     """
-    tries = min(MOST_TRIES, math.ceil(ENOUGH / max(rate, 0.01)))
-    enough = max(1, math.floor(tries * rate * KEPT))
-    if rate >= 1.0:
-        tries = enough = 2
-    used = 0
-    refused: set[str] = set()
+    trying = _Trying(fails, rate, runs)
     smaller = True
-    while smaller:
-        smaller = False
-        for candidate in candidates(program):
-            text = as_text(candidate.document())
-            if text in refused:
-                continue
-            if used >= runs:
-                return Shrunk(program, used, False)
-            failed = tried = 0
-            while failed < enough and failed + tries - tried >= enough:
-                tried += 1
-                failed += await fails(candidate)
-            used += tried
-            if failed >= enough:
-                program, smaller = candidate, True
-                break
-            refused.add(text)
-    return Shrunk(program, used, True)
+    while smaller and not trying.spent:
+        before = program
+        for cut in cuts(program):
+            place = 0
+            while not trying.spent and place < len(found := list(_whole(program, cut(program)))):
+                if await trying.keeps(found[place]):
+                    program = found[place]  # what comes after it stands at the same place now
+                else:
+                    place += 1
+        smaller = program != before
+    return Shrunk(program, trying.used, not trying.spent)
 
 
-def candidates(program: Program) -> Iterator[Program]:
-    """Smaller programs, those that lack most first; then as large ones that are simpler."""
-    yield from _whole(program, _without_faults(program))
-    yield from _whole(program, _without_steps(program))
-    for number, step in enumerate(program.steps):
-        if isinstance(step, Concurrent):
-            yield from _whole(program, _replaced(program, number, _fewer_lanes(step)))
-    for number, step in enumerate(program.steps):
-        yield from _whole(program, _replaced(program, number, ([each] for each in _simpler(step))))
+class _Trying:
+    """Runs candidates as often as it takes, and none twice that was refused."""
+
+    def __init__(self, fails: Fails, rate: float, runs: int) -> None:
+        self.used = 0
+        self._fails = fails
+        self._runs = runs
+        self._tries = min(MOST_TRIES, math.ceil(ENOUGH / max(rate, 0.01)))
+        self._enough = max(1, math.floor(self._tries * rate * KEPT))
+        if rate >= 1.0:
+            self._tries = self._enough = 2
+        self._refused: set[str] = set()
+
+    @property
+    def spent(self) -> bool:
+        """Whether there may be no more runs."""
+        return self.used >= self._runs
+
+    async def keeps(self, candidate: Program) -> bool:
+        """Whether it fails often enough."""
+        text = as_text(candidate.document())
+        if text in self._refused:
+            return False
+        failed = tried = 0
+        while failed < self._enough and failed + self._tries - tried >= self._enough:
+            tried += 1
+            failed += await self._fails(candidate)
+        self.used += tried
+        if failed < self._enough:
+            self._refused.add(text)
+        return failed >= self._enough
+
+
+def renamed(program: Program) -> Program:
+    """The same with its models called ``a``, ``b`` and so on, as they turn up."""
+    models = dict.fromkeys(model for step in program.steps for model in models_of(step))
+    names = {model: NAMES[place] for place, model in enumerate(models)}
+
+    def called(part: Any) -> Any:
+        if isinstance(part, list):
+            return [called(each) for each in part]
+        if isinstance(part, dict):
+            return {
+                key: names.get(value, value) if key == "model" else called(value)
+                for key, value in part.items()
+            }
+        return part
+
+    return Program.model_validate({"steps": called(program.document())})
+
+
+def cuts(program: Program) -> Iterator[Cut]:
+    """Ways to make a program smaller, those that take most away first; then to make as large ones simpler."""
+    yield _without_kinds
+    size = len(program.steps) // 2
+    while size:
+        yield partial(_without_steps, size)
+        size //= 2
+    yield _with_fewer_lanes
+    yield _with_simpler_steps
 
 
 def _whole(program: Program, found: Iterator[Sequence[Step]]) -> Iterator[Program]:
@@ -88,19 +144,32 @@ def _whole(program: Program, found: Iterator[Sequence[Step]]) -> Iterator[Progra
             yield Program(steps=kept)
 
 
-def _without_faults(program: Program) -> Iterator[Sequence[Step]]:
+def _without_kinds(program: Program) -> Iterator[Sequence[Step]]:
+    """Without faults, without waits, without what only reads, all of a kind at once; then without each fault."""
+    for kind in (Inject | Revert, Quiesce):
+        yield [step for step in program.steps if not isinstance(step, kind)]
+    yield [step for step in program.steps if not (isinstance(step, Operation) and step.do in READS)]
     for step in program.steps:
         if isinstance(step, Inject):
             yield [each for each in program.steps if each is not step]
 
 
-def _without_steps(program: Program) -> Iterator[Sequence[Step]]:
+def _without_steps(size: int, program: Program) -> Iterator[Sequence[Step]]:
+    """Without so many steps that follow each other, the last ones first."""
     steps = program.steps
-    size = len(steps) // 2
-    while size:
-        for start in range(len(steps) - size, -1, -1):
-            yield [*steps[:start], *steps[start + size :]]
-        size //= 2
+    for start in range(len(steps) - size, -1, -1):
+        yield [*steps[:start], *steps[start + size :]]
+
+
+def _with_fewer_lanes(program: Program) -> Iterator[Sequence[Step]]:
+    for number, step in enumerate(program.steps):
+        if isinstance(step, Concurrent):
+            yield from _replaced(program, number, _fewer_lanes(step))
+
+
+def _with_simpler_steps(program: Program) -> Iterator[Sequence[Step]]:
+    for number, step in enumerate(program.steps):
+        yield from _replaced(program, number, ([each] for each in _simpler(step)))
 
 
 def _replaced(program: Program, number: int, found: Iterator[Sequence[Step]]) -> Iterator[Sequence[Step]]:

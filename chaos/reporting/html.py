@@ -15,9 +15,12 @@ from plotly.offline import get_plotlyjs
 
 from chaos.analysis import Summary
 from chaos.history import Event
+from chaos.operations.checks.judging import judge
+from chaos.recording import record
 from chaos.reporting.figures import RESOURCES, figures_of
 from chaos.reporting.series import KINDS, make_series
 from chaos.reporting.states import make_states, state_figures
+from chaos.reporting.verify.lanes import lanes_figure
 from chaos.reporting.whisker import whiskers
 from chaos.reporting.words import (
     HEADLINE,
@@ -47,6 +50,8 @@ def render_html(events: Sequence[Event], summary: Summary) -> str:
     """
     series = make_series(events, summary)
     states = make_states(events, summary.start)
+    program = record(list(events)).program
+    picture = lanes_figure(program, judge(program)) if program is not None else None
     limits: dict[str, list[tuple[str, float]]] = {}
     for result in summary.objectives:
         entry = (result.objective, result.limit)
@@ -59,7 +64,9 @@ def render_html(events: Sequence[Event], summary: Summary) -> str:
             summary=summary,
             series=series,
             states=states,
-            figures=figures_of(series, limits) | state_figures(series, states),
+            figures=figures_of(series, limits)
+            | state_figures(series, states)
+            | ({"program": picture} if picture is not None else {}),
             colours={shade.id: shade.colour for shade in series.faults},
             rows=[(*row, whiskers(row[3].values())) for row in rows(summary.objectives)],
             broken=[result for result in summary.objectives if result.verdict is not Verdict.PASS],

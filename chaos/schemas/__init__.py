@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.reporting.matrix.document import MatrixDocument
+from chaos.reporting.verify.document import VerifyDocument
 from chaos.schemas.experiment import experiment_schema
 from chaos.sla.documents import ProbeDocument
 from chaos.summary import SummaryDocument
@@ -28,6 +29,7 @@ def published() -> dict[str, dict[str, Any]]:
         "matrix": {"$schema": DRAFT, **MatrixDocument.model_json_schema(mode="serialization")},
         "probe": {"$schema": DRAFT, **ProbeDocument.model_json_schema(by_alias=True)},
         "summary": {"$schema": DRAFT, **SummaryDocument.model_json_schema(mode="serialization")},
+        "verify": {"$schema": DRAFT, **VerifyDocument.model_json_schema(mode="serialization")},
     }
 
 

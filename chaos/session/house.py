@@ -7,6 +7,7 @@ What must be undone is in the run's ledger before it is done: the embedded platf
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ import anyio
 
 from chaos.errors import ChaosError, TargetError
 from chaos.session.deadlines import Problem, deadline, shielded
+from chaos.session.leftovers import owe_models
 from chaos.targets.base import Describe, Processes, Target
 from chaos.targets.context import Owe
 from chaos.targets.options import redacted
 from chaos.targets.registry import EMBEDDED, open_by_url, parse_url
 
-__all__ = ["House", "Place", "house"]
+__all__ = ["CALM_SECONDS", "House", "Place", "house"]
 
 CALM_SECONDS = 15.0
 """How long a target may take after something was done to it until it is healthy again."""
@@ -61,20 +63,25 @@ class House:
             await self.target.open()
         self._before = await self._models()
 
+    def keeps(self, name: str) -> None:
+        """A model of ours that is to stay, for as long as this target stands."""
+        self._before.add(name)
+
     async def close(self) -> None:
         """Let go of it; what does not work then is told."""
         await shielded(self._problem, "closing the target", self.target.close)
 
-    async def tidy(self, after: str) -> bool:
+    async def tidy(self, after: str, seconds: float = CALM_SECONDS) -> bool:
         """Whether it can go on: the target is well, and nothing of what was done before is on it.
 
         The embedded platform is started afresh if not, so that one thing cannot spoil another; and that is told.
 
         :param after: what was done last, in words
+        :param seconds: how long models of ours may take to go
         :raises TargetError: if it was ours and cannot be started again
         """
         well = await self._well()
-        left = await self._left() if well else []
+        left = await self._left(seconds) if well else []
         if well and not left:
             return True
         why = f"left {', '.join(sorted(left))} behind" if well else "left the target unable to serve"
@@ -104,16 +111,14 @@ class House:
                 await anyio.sleep(POLL_SECONDS)
         return False
 
-    async def _left(self) -> list[str]:
+    async def _left(self, seconds: float) -> list[str]:
         """Models of ours that are there still; one that drains is given its time."""
-        left: set[str] = set()
-        with anyio.move_on_after(CALM_SECONDS):
-            while True:
-                left = {name for name in await self._models() - self._before if self.tag in name}
-                if not left:
-                    break
-                await anyio.sleep(POLL_SECONDS)
-        return sorted(left)
+        until = time.monotonic() + seconds
+        while True:
+            left = {name for name in await self._models() - self._before if self.tag in name}
+            if not left or time.monotonic() >= until:
+                return sorted(left)
+            await anyio.sleep(POLL_SECONDS)
 
     async def _models(self) -> set[str]:
         if not isinstance(self.target, Describe):
@@ -135,10 +140,5 @@ async def house(place: Place, owe: Owe, problem: Problem) -> AsyncIterator[House
         made = House(place, owe, problem)
         stack.push_async_callback(made.close)
         await made.open()
-        if parse_url(place.url, place.defects, place.allow).adapter != EMBEDDED:
-            undo = {"url": place.url, "tag": made.tag, "allow": list(place.allow)}
-            settle = owe(
-                "chaos.session.leftovers:Models", [f"models of the run on {redacted(place.url)}"], undo
-            )
-            stack.callback(settle)
+        stack.callback(owe_models(owe, place.url, place.allow, made.tag))
         yield made

@@ -28,7 +28,7 @@ MakeContext = Callable[[Fault, str, "Lease"], FaultContext]
 class Emit(Protocol):
     """Writes an event to the history, at the given instant or now."""
 
-    def __call__(self, kind: str, at: float | None = None, **values: object) -> None: ...
+    def __call__(self, kind: str, at: float | None = None, **values: object) -> object: ...
 
 
 class Lease:
@@ -78,10 +78,16 @@ class Leases:
         return bool(self._held)
 
     async def hold(
-        self, name: str, arguments: dict[str, Any], seconds: float, context: MakeContext
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        seconds: float,
+        context: MakeContext,
+        in_force: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
         """Hold a fault for ``seconds`` and revert it; return its id, true length, and whether it was cut short.
 
+        :param in_force: called when it is
         :raises FaultError: if it was not in force; nothing was tested then
         :raises DocumentError: if there is no such fault, or its arguments do not fit
         """
@@ -99,7 +105,7 @@ class Leases:
         try:
             with anyio.CancelScope() as scope:
                 self._held[short] = scope
-                await self._in_force(fault, context, lease, about)
+                await self._in_force(fault, context, lease, about, in_force)
         finally:
             self._held.pop(short, None)
             if not self._held:
@@ -137,7 +143,12 @@ class Leases:
         return count
 
     async def _in_force(
-        self, fault: Fault, context: MakeContext, lease: Lease, about: dict[str, Any]
+        self,
+        fault: Fault,
+        context: MakeContext,
+        lease: Lease,
+        about: dict[str, Any],
+        in_force: Callable[[], None],
     ) -> None:
         reason = "as planned"
         try:
@@ -148,6 +159,7 @@ class Leases:
                 raise FaultError("it did not state what it touches (await context.intend(…) in inject)")
             self._books.in_force(lease.name)
             self._emit("fault", event="injected", reason="", touches=list(lease.blast.touches), **about)
+            in_force()
             await fault.hold(lease.seconds)
         except Exception as error:
             if isinstance(error, TimeoutError):

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from chaos.faults.base import Undo
 from chaos.session.reopening import at_target
-from chaos.targets.base import Describe, Register, Target, need
+from chaos.targets.base import Describe, Register, Target
+from chaos.targets.context import Owe
+from chaos.targets.options import redacted
+from chaos.targets.registry import EMBEDDED, parse_url
 
-__all__ = ["Models"]
+__all__ = ["Models", "owe_models"]
+
+
+def owe_models(owe: Owe, url: str, allow: tuple[str, ...], tag: str) -> Callable[[], None]:
+    """Write down that models of this tag are to be unregistered, where they outlive the run: on a server that is not
+    ours. What it returns says that they are."""
+    if parse_url(url, allow=allow).adapter == EMBEDDED:
+        return lambda: None
+    undo = {"url": url, "tag": tag, "allow": list(allow)}
+    return owe(f"{__name__}:{Models.__name__}", [f"models of the run on {redacted(url)}"], undo)
 
 
 class Models:
@@ -23,10 +36,12 @@ class Models:
         tag = str(undo["tag"])
 
         async def unregister(target: Target) -> str:
-            served = await need(target, Describe).models()
+            if not (isinstance(target, Register) and isinstance(target, Describe)):
+                return f"nothing was registered on {target.url}: it cannot be"
+            served = await target.models()
             ours = [name for name in served if re.search(rf"-{re.escape(tag)}[0-9a-f]{{6}}$", name)]
             for name in ours:
-                await need(target, Register).unregister(name)
+                await target.unregister(name)
             return f"unregistered {len(ours)} models from {target.url}"
 
         return await at_target(undo, unregister, f"a model of the run ('…-{tag}…')")

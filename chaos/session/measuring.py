@@ -14,19 +14,14 @@ from chaos.cells.measuring import PROCEDURES, measure, settings_of
 from chaos.documents import nearest
 from chaos.errors import ChaosError, DocumentError
 from chaos.properties.table import CODES, Cell, parse_cells
+from chaos.session.leftovers import owe_models
 from chaos.session.plan import Plan
-from chaos.targets.base import Describe, Register, Target
+from chaos.targets.base import Target
 from chaos.targets.context import Owe
-from chaos.targets.options import redacted
-from chaos.targets.registry import EMBEDDED, parse_url
 
 __all__ = ["Measuring", "Request", "requested", "would_measure"]
 
 PLACE = "measure"
-
-
-LEFTOVERS = "chaos.session.leftovers:Models"
-"""What unregisters the models of a measurement that was killed on somebody's server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +114,7 @@ class Measuring:
         """Whether cells are being measured."""
         return self._scope is not None
 
-    def unless_busy(self, emit: Callable[..., Any]) -> Callable[..., None]:
+    def unless_busy(self, emit: Callable[..., Any]) -> Callable[..., object]:
         """``emit``, silent while cells are measured: they look at the target themselves, and write that down."""
 
         def quietly(kind: str, at: float | None = None, **values: object) -> None:
@@ -138,7 +133,7 @@ class Measuring:
         self.count += 1
         tag = f"s{secrets.token_hex(3)}"
         self._ended = anyio.Event()
-        settle = self._owed(target, tag)
+        settle = owe_models(self._owe, self._plan.arguments.target, self._plan.allow, tag)
         with anyio.CancelScope() as scope:
             self._scope = scope
             self._entered("fault")
@@ -165,16 +160,3 @@ class Measuring:
         self.cut_short()
         await self._ended.wait()
         return 1
-
-    def _owed(self, target: Target, tag: str) -> Callable[[], None]:
-        """Write down that models of this tag are to be unregistered; what it returns says that they are."""
-        url, allow = self._plan.arguments.target, self._plan.allow
-        ours = parse_url(url, allow=allow).adapter == EMBEDDED
-        if ours or not (isinstance(target, Register) and isinstance(target, Describe)):
-            return _nothing
-        undo = {"url": url, "tag": tag, "allow": list(allow)}
-        return self._owe(LEFTOVERS, [f"models of a measurement on {redacted(url)}"], undo)
-
-
-def _nothing() -> None:
-    return

@@ -15,32 +15,34 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from chaos import __version__
 from chaos.analysis import analyse
-from chaos.history import HistoryWriter, read_history
+from chaos.checks.evidence import gather
+from chaos.checks.program import ProgramCheck
+from chaos.documents import validated
+from chaos.history import Event, HistoryWriter, read_history
+from chaos.operations.program import parse_step
 from chaos.properties.judging import judge_cells
+from chaos.recording import record
 from chaos.reporting.terminal import View
 from chaos.session.books import Books
 from chaos.session.contexts import Contexts
 from chaos.session.deadlines import shielded
+from chaos.session.injecting import LeaseInjector
 from chaos.session.leases import Leases
 from chaos.session.measuring import Measuring, requested
-from chaos.session.plan import Plan, arrivals_of, sub_seed
+from chaos.session.opening import PROBES, probe_spec, run_event
+from chaos.session.operating import Operating
+from chaos.session.plan import Plan, sub_seed
 from chaos.session.safety import Safety
 from chaos.session.system import System, open_system
 from chaos.session.watchers import last_words, watch_resources, watch_states
-from chaos.sla.documents import INFERENCES
 from chaos.sla.guard import GuardWatch
 from chaos.sla.results import Verdict, worst
 from chaos.targets.options import redacted
 from chaos.traffic.running import RunningTraffic, run_traffic
-from chaos.traffic.spec import Stream, WorkerSpec
+from chaos.traffic.spec import WorkerSpec
 
 __all__ = ["Session"]
-
-NULL_RATE = 50.0
-PROBES = "probes"
-"""Name of the worker that runs the probes."""
 
 
 class Session:
@@ -54,8 +56,9 @@ class Session:
         self._phase_began = 0.0
         self._books = Books(plan.run_id, redacted(plan.arguments.target), plan.directory, self._problem)
         safety = Safety(plan.arguments.safety, plan.allow)
-        self._leases = Leases(plan.run_id, self._books, safety, self.emit, history.sync, self._enter)
+        self._leases = Leases(plan.run_id, self._books, safety, self.emit, history.sync, self._entered)
         self._measuring = Measuring(plan, self._books.owe, self.emit, self._enter)
+        self._operating = Operating(plan, self._books.owe, self.emit, self._enter)
         self._closing = anyio.Event()
         self._system: System
         self._tasks: TaskGroup
@@ -65,16 +68,18 @@ class Session:
             for index, guard in enumerate(probe.guards)
         ]
 
-    def emit(self, kind: str, at: float | None = None, **values: object) -> None:
+    def emit(self, kind: str, at: float | None = None, **values: object) -> Event:
         """Write an event to the history and show it."""
-        self._view.event(self.history.append(kind, at, **values))
+        event = self.history.append(kind, at, **values)
+        self._view.event(event)
+        return event
 
     async def serve(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Open everything, say so, keep it until :meth:`close` is called, and let go of it in reverse order.
 
         :raises ChaosError: if the target cannot be opened or lacks a capability
         """
-        self._emit_run()
+        self.emit("run", **run_event(self.plan))
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._books)
             system = self._system = await open_system(
@@ -90,7 +95,7 @@ class Session:
             stack.push_async_callback(last_words, system.target, self.plan, self.emit)
             # A backlog may wait its timeout for a connection, and as long again for the answer.
             grace = 2 * max(probe.timeout for probe in self.plan.probes) + 1.0
-            probes = await self._start_traffic(self._probe_spec(system), grace)
+            probes = await self._start_traffic(probe_spec(self.plan, system), grace)
             stack.push_async_callback(probes.stop)
             stack.push_async_callback(shielded, self._problem, "reverting the faults", self.revert)
             self._enter("warmup")
@@ -111,24 +116,37 @@ class Session:
         length. While a fault is in force (Chaos Toolkit's strategy ``continuously``) it judges at once, and
         only a failed objective counts.
         """
-        seconds = self.plan.arguments.seconds
-        if self._leases.held or self._measuring.busy:
+        if self._leases.held or self._measuring.busy or self._operating.busy:
             return self._verdict() is not Verdict.FAIL
-        if self._leases.count + self._measuring.count == 0:
-            if self._phase != "baseline":
-                self._enter("baseline")
-            await self._measured(seconds.baseline)
-        else:
-            await self._measured(seconds.recovery)
+        await self._measure_phase()
         return self._verdict() is Verdict.PASS
+
+    async def program_holds(self, name: str) -> bool:
+        """Whether the program had the property of that name, once it is run; the recovery is measured then, and before
+        its first operation the baseline, as :meth:`objectives_hold` does it.
+
+        :raises DocumentError: if there is no such property
+        """
+        check = validated({"check": "program", "property": name}, ProgramCheck, "program_holds")
+        await self._operating.end()
+        await self._measure_phase()
+        if not self._operating.count:
+            return True
+        events = read_history(self.history.directory)
+        return check.judged(gather(events, record(events))).verdict is Verdict.PASS
+
+    async def operate(self, step: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Run the next step of the run's program; what :func:`chaos.actions.operate` returns.
+
+        :raises DocumentError: if it is none
+        """
+        parsed = parse_step(step, "operate")
+        injector = LeaseInjector(self._leases, self._contexts().make, self._tasks)
+        return await self._operating.step(self._system.target, injector, parsed)
 
     async def inject(self, name: str, arguments: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Hold a fault for ``seconds`` and revert it, as :meth:`chaos.session.leases.Leases.hold` says."""
-        system = self._system
-        contexts = Contexts(
-            system.target, system.link_api, self.plan.seed, self.emit, self._leases, self._start_traffic
-        )
-        return await self._leases.hold(name, arguments, seconds, contexts.make)
+        return await self._leases.hold(name, arguments, seconds, self._contexts().make)
 
     async def measure(
         self, name: str, apis: str | Sequence[str], settings: Mapping[str, Any]
@@ -148,8 +166,10 @@ class Session:
         return {"cells": told, "cut_short": cut_short}
 
     async def revert(self) -> int:
-        """Revert every fault in force and end a measurement; return how many there were."""
-        return await self._leases.revert() + await self._measuring.end()
+        """End a measurement and a program, and revert every fault in force; return how many there were."""
+        count = await self._leases.revert() + await self._measuring.end() + self._operating.busy
+        await self._operating.end()
+        return count
 
     def _verdict(self) -> Verdict:
         """Of the objectives in the phases that have begun; the history so far decides."""
@@ -157,52 +177,33 @@ class Session:
         reached = {window.phase for window in summary.windows}
         return worst(result.verdict for result in summary.objectives if result.phase in reached)
 
+    async def _measure_phase(self) -> None:
+        """The phase that is due: the baseline before anything was done, the recovery after it."""
+        seconds = self.plan.arguments.seconds
+        if self._leases.count + self._measuring.count + self._operating.count:
+            await self._measured(seconds.recovery)
+            return
+        if self._phase != "baseline":
+            self._enter("baseline")
+        await self._measured(seconds.baseline)
+
     async def _measured(self, seconds: float) -> None:
         await anyio.sleep(max(0.0, self._phase_began + seconds - time.monotonic()))
+
+    def _contexts(self) -> Contexts:
+        system = self._system
+        return Contexts(
+            system.target, system.link_api, self.plan.seed, self.emit, self._leases, self._start_traffic
+        )
+
+    def _entered(self, phase: str) -> None:
+        """What a fault does to the phase; the faults of a program are part of it."""
+        if not self._operating.busy:
+            self._enter(phase)
 
     def _enter(self, phase: str) -> None:
         self._phase, self._phase_began = phase, time.monotonic()
         self.emit("phase", at=self._phase_began, phase=phase)
-
-    def _emit_run(self) -> None:
-        plan = self.plan
-        seconds = plan.arguments.seconds
-        probes = [probe.model_dump(by_alias=True, exclude_none=True, mode="json") for probe in plan.probes]
-        for document, probe, argument in zip(probes, plan.probes, plan.arguments.probes, strict=True):
-            document |= {"payload": probe.payload} if probe.api in INFERENCES else {}
-            document |= {"via": argument.via} if argument.via else {}
-        self.emit(
-            "run",
-            run_id=plan.run_id,
-            seed=plan.seed,
-            target=redacted(plan.arguments.target),
-            defects=list(plan.arguments.defect),
-            title=plan.title,
-            experiment=plan.source,
-            version=__version__,
-            wall=time.time(),
-            command=plan.command,
-            replay=plan.replay,
-            probes=probes,
-            checks=[check.model_dump(mode="json") for check in plan.arguments.checks],
-            phases={"warmup": seconds.warmup, "baseline": seconds.baseline, "recovery": seconds.recovery},
-        )
-
-    def _probe_spec(self, system: System) -> WorkerSpec:
-        return WorkerSpec(
-            worker=PROBES,
-            streams=tuple(
-                Stream(
-                    name=probe.name,
-                    request=system.request(probe, via_link=bool(argument.via)),
-                    arrivals=arrivals_of(probe),
-                    timeout=probe.timeout,
-                    seed=sub_seed(self.plan.seed, "probe", probe.name),
-                )
-                for probe, argument in zip(self.plan.probes, self.plan.arguments.probes, strict=True)
-            ),
-            null_rate=NULL_RATE,
-        )
 
     async def _start_traffic(self, spec: WorkerSpec, grace: float = 0.5) -> RunningTraffic:
         """Start a traffic worker whose frames and life are recorded."""
@@ -211,6 +212,7 @@ class Session:
             self.emit("frame", at=frame["at"], worker=spec.worker, streams=frame["streams"])
             if spec.worker == PROBES:
                 self._guard(frame)
+                self._operating.frame(frame, spec)
 
         def report(event: str, pid: int, reason: str) -> None:
             self.emit("worker", worker=spec.worker, event=event, pid=pid)

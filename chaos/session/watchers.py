@@ -20,7 +20,7 @@ __all__ = ["last_words", "watch_resources", "watch_states"]
 RESOURCE_SECONDS = 0.5
 WORDS_SECONDS = 10.0
 
-Emit = Callable[..., None]
+Emit = Callable[..., object]
 
 
 async def watch_resources(target: Target, emit: Emit) -> None:

@@ -27,7 +27,7 @@ EXECUTIONS = "executions.log"
 SHOWN = 20
 """Repeated executions that are listed; all are counted."""
 
-Emit = Callable[..., None]
+Emit = Callable[..., object]
 
 
 async def watch_state(target: Target, models: Sequence[str], emit: Emit, seconds: float = 0.2) -> None:

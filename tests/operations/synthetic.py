@@ -101,7 +101,7 @@ class Story:
 
     def rows(self, *outcomes: str, seconds: float = 0.01) -> Story:
         """Requests to the bystander."""
-        rows = [{"outcome": outcome, "seconds": seconds, "at": self.now} for outcome in outcomes]
+        rows = [{"outcome": outcome, "seconds": seconds, "start": self.now, "n": 1} for outcome in outcomes]
         self.events.append({"kind": "bystander", "at": self.now, "rows": rows})
         return self
 

@@ -99,6 +99,21 @@ def test_what_fails_may_be_seen_while_it_is_tried_and_not_after() -> None:
     assert "linearizability" in found(told(5.0, 3).record())
 
 
+def test_what_is_being_unregistered_is_closed_and_may_still_be_described() -> None:
+    def told(*, unregistered: bool, workers: int = 2) -> Story:
+        story = Story("a").call("register", "a", 2).standing(a=2)
+        story.call("scale", "a", 0, "fail", status=404)
+        if unregistered:
+            story.call("unregister", "a", 0, same=True, start=story.now, seconds=4.0)
+        return story.call(
+            "describe", "a", same=True, start=story.now + 1.0, told={"desired": workers, "workers": 0}
+        )
+
+    assert "linearizability" not in found(told(unregistered=True).record())
+    assert "linearizability" in found(told(unregistered=True, workers=1).record()), "a state that never was"
+    assert "linearizability" in found(told(unregistered=False).record()), "it was not there, and is"
+
+
 def test_what_is_left_of_a_failed_operation() -> None:
     story = Story("a").call("register", "a", 1).standing(a=1).call("scale", "a", 1000, "fail")
 

@@ -6,9 +6,20 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from chaos.operations.program import Program
+from chaos.errors import DocumentError
+from chaos.operations.program import (
+    Concurrent,
+    Inject,
+    Operation,
+    Program,
+    models_of,
+    parse_program,
+    parse_step,
+)
 
 STEPS: list[dict[str, Any]] = [
     {"do": "register", "model": "a", "workers": 2},
@@ -54,3 +65,37 @@ def test_it_is_what_it_was() -> None:
 def test_what_makes_no_sense_is_refused(steps: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         Program.model_validate({"steps": steps})
+
+
+words = st.sampled_from(
+    ["do", "scale", "model", "a", "workers", "concurrent", "inject", "revert", "quiesce", "id"]
+)
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), words, st.text(max_size=3)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(words, inner, max_size=4)),
+    max_leaves=8,
+)
+
+
+@given(value=values)
+def test_whatever_somebody_wrote_is_a_program_or_one_clear_error(value: Any) -> None:
+    try:
+        program, words = parse_program([value], "here"), ""
+    except DocumentError as error:
+        program, words = None, str(error)
+    if program is not None:
+        assert parse_program(program.document(), "here") == program
+        assert parse_step(value, "here") == program.steps[0]
+    else:
+        assert words.startswith("here")
+        assert "\n" not in words
+
+
+def test_a_step_names_its_models() -> None:
+    operation = Operation(do="scale", model="b")
+
+    assert [*models_of(operation)] == ["b"]
+    assert [*models_of(Operation(do="list"))] == []
+    assert [*models_of(Concurrent(concurrent=((operation, Operation(do="infer", model="c")),)))] == ["b", "c"]
+    assert [*models_of(Inject(inject="process", arguments={"model": "d"}))] == ["d"]
+    assert [*models_of(Inject(inject="cpu"))] == []

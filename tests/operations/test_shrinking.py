@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaos.operations.lanes import as_text
 from chaos.operations.program import Concurrent, Inject, Operation, Program, Quiesce, Revert
-from chaos.operations.shrinking import Shrunk, candidates, shrink
+from chaos.operations.shrinking import Shrunk, cuts, renamed, shrink
 
 REGISTER = Operation(do="register", model="a", workers=2)
 SCALE = Operation(do="scale", model="a", workers=3)
@@ -99,9 +98,30 @@ steps = st.one_of(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(steps, min_size=1, max_size=5))
-def test_candidates_are_programs_and_none_is_larger(drawn: list[Operation]) -> None:
+def test_cuts_are_programs_and_none_is_larger(drawn: list[Operation]) -> None:
     program = Program(steps=tuple(drawn))
-    for candidate in candidates(program):
-        assert candidate.size <= program.size
-        assert Program.model_validate({"steps": candidate.document()}) == candidate
-        assert as_text(candidate.document()) != as_text(program.document())
+    for cut in cuts(program):
+        for steps in cut(program):
+            if steps:
+                candidate = Program(steps=tuple(steps))
+                assert candidate.size <= program.size
+                assert Program.model_validate({"steps": candidate.document()}) == candidate
+
+
+def test_models_are_named_as_they_turn_up() -> None:
+    fault = Inject(inject="process", arguments={"action": "kill", "model": "b"})
+    both = Concurrent(concurrent=((Operation(do="scale", model="d"),), (LIST,)))
+    program = renamed(Program(steps=(Operation(do="register", model="d"), fault, both, Quiesce())))
+
+    assert program.models == ("a", "b")
+    assert [operation.model for _, _, operation in program.operations()] == ["a", "a", ""]
+    assert isinstance(inject := program.steps[1], Inject)
+    assert inject.arguments["model"] == "b"
+
+
+def test_a_long_program_takes_few_runs() -> None:
+    noise = [LIST, INFER, Quiesce(), Concurrent(concurrent=((LIST,), (INFER,)))] * 5
+    found = shrunk(Program(steps=(*noise, REGISTER, *noise, SCALE, *noise)), [REGISTER, SCALE])
+
+    assert found.program.size == 2
+    assert found.runs < 60

@@ -12,7 +12,8 @@ __all__ = ["Answers", "followed"]
 
 
 class Answers:
-    """Each operation that is alone in its step, while no fault is in force and the state before it is known."""
+    """Each operation that is alone in its step, while no fault is in force and the state before it is known; and that
+    each is answered."""
 
     name = "model"
 
@@ -20,10 +21,13 @@ class Answers:
         """Operations that were refused without a reason, or done without one, or not answered; and wrong readings."""
         for reference, step in followed(record):
             overlapping = record.of_step(step)
-            if len(overlapping) != 1 or not record.calm(done := overlapping[0]):
-                continue
-            if words := _wrong(done, reference):
-                yield Violation(self.name, f"'{done}' {words}", step, (done.number,))
+            for done in overlapping:
+                if len(overlapping) == 1 and record.calm(done):
+                    words = _wrong(done, reference)
+                else:
+                    words = _unanswered(done, record)
+                if words:
+                    yield Violation(self.name, f"'{done}' {words}", step, (done.number,))
 
 
 def followed(record: ProgramRecord) -> Iterator[tuple[Reference, int]]:
@@ -43,6 +47,16 @@ def followed(record: ProgramRecord) -> Iterator[tuple[Reference, int]]:
             reference.unsure()
         if step in looks:
             reference.saw(looks[step].state)
+
+
+def _unanswered(done: Done, record: ProgramRecord) -> str:
+    """What is wrong with one that others overlap: that nobody answered, without a fault; empty if nothing is."""
+    return "" if done.known or done.lost or not _quiet(done, record) else f"was not answered: {done.detail}"
+
+
+def _quiet(done: Done, record: ProgramRecord) -> bool:
+    """Whether no fault was in force while it was waited for."""
+    return all(done.end < start or end < done.start for start, end, _ in record.faults)
 
 
 def _wrong(done: Done, reference: Reference) -> str:

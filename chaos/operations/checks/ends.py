@@ -71,8 +71,8 @@ class Idempotence(_Ends):
             if kind_of(done) != self.name or not all(record.calm(each) for each in done):
                 continue
             for each in done:
-                if reference.expects(each) == "refused" or each.operation not in ACCEPTABLE:
-                    continue  # then it may be refused in any way
+                if reference.expects(each) != "ok" or each.operation not in ACCEPTABLE:
+                    continue  # then it may be refused in any way, or nobody knows whether it may
                 if each.known and not acceptable(each.operation, each.status, each.detail):
                     words = f"'{each}', asked {len(done)} times, was answered {each.status}: {each.detail}"
                     yield Violation(self.name, words, step, (each.number,))

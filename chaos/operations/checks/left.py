@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from chaos.operations.checks.base import Violation
 from chaos.operations.record import ProgramRecord
@@ -40,13 +41,12 @@ class Isolation:
         slow = [row for row in rows if row["outcome"] == "ok" and row["seconds"] > STALL_SECONDS]
         if failed:
             how = ", ".join(sorted({row["outcome"] for row in failed}))
-            yield Violation(
-                self.name,
-                f"{len(failed)} of {len(rows)} requests to a model that no step is about failed: {how}",
-            )
+            yield Violation(self.name, f"{_of(failed, rows)} failed: {how}")
         if slow:
             longest = max(row["seconds"] for row in slow)
-            words = (
-                f"{len(slow)} of {len(rows)} requests to a model that no step is about were held up, up to"
-            )
-            yield Violation(self.name, f"{words} {longest:.1f} s")
+            yield Violation(self.name, f"{_of(slow, rows)} were held up, up to {longest:.1f} s")
+
+
+def _of(some: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> str:
+    count, all_ = (sum(row["n"] for row in part) for part in (some, rows))
+    return f"{count} of {all_} requests to a model that no step is about"

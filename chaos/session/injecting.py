@@ -8,9 +8,8 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from chaos.errors import ChaosError
+from chaos.errors import ChaosError, DocumentError
 from chaos.faults.base import FaultError
-from chaos.history import Event
 from chaos.session.leases import Leases, MakeContext
 
 __all__ = ["LeaseInjector"]
@@ -22,6 +21,7 @@ LONGEST_SECONDS = 120.0
 class LeaseInjector:
     """Holds each fault in a task of its own.
 
+    :param make: makes what a fault is given
     :param tasks: outlives every program
     """
 
@@ -29,26 +29,21 @@ class LeaseInjector:
         self._leases = leases
         self._make = make
         self._tasks = tasks
-        self._in_force = anyio.Event()
-
-    def told(self, event: Event) -> None:
-        """To be called with each event of the history: it tells when a fault is in force."""
-        if event["kind"] == "fault" and event["event"] == "injected":
-            self._in_force.set()
 
     async def inject(self, name: str, arguments: Mapping[str, Any]) -> Callable[[], Awaitable[None]]:
         """Return when it is in force, with what reverts it.
 
         :raises FaultError: if it cannot be
+        :raises DocumentError: if there is no such fault, or its arguments do not fit
         """
-        self._in_force = in_force = anyio.Event()
-        scope, ended = anyio.CancelScope(), anyio.Event()
+        in_force, ended = anyio.Event(), anyio.Event()
+        scope = anyio.CancelScope()
         failed: list[ChaosError] = []
 
         async def hold() -> None:
             try:
                 with scope:
-                    await self._leases.hold(name, dict(arguments), LONGEST_SECONDS, self._make)
+                    await self._leases.hold(name, dict(arguments), LONGEST_SECONDS, self._make, in_force.set)
             except ChaosError as error:
                 failed.append(error)
             finally:
@@ -61,6 +56,8 @@ class LeaseInjector:
         except BaseException:
             scope.cancel()
             raise
+        if failed and isinstance(failed[0], DocumentError):
+            raise failed[0]
         if failed:
             raise FaultError(str(failed[0])) from failed[0]
 

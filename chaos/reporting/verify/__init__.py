@@ -1,0 +1,1 @@
+"""What a verification leaves and shows: progress, verify.json, junit.xml, summary.md, the page with its pictures."""

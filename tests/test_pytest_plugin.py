@@ -1,0 +1,55 @@
+"""Somebody's own rules and invariants, as docs/verify.md shows them, in a test of theirs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs" / "verify.md"
+
+
+def ran(directory: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (directory / "test_mine.py").write_text(text)
+    (directory / "pytest.ini").write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "test_mine.py"]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=110)
+
+
+def shown() -> str:
+    """The example of the documentation, on the embedded platform, with few programs."""
+    (text,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    return re.sub(r', target="[^"]*", examples=\d+', ", examples=3", text)
+
+
+def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
+    ended = ran(tmp_path, shown())
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.timeout(150)
+def test_an_invariant_of_ones_own_fails_with_the_smallest_program(tmp_path: Path) -> None:
+    never = shown().replace("> 2.0", "> 0.0").replace("examples=3", "examples=40")
+    ended = ran(tmp_path, never)
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "prompt" in ended.stdout
+    assert re.search(r"describe [a-z]", ended.stdout)
+    assert "report.html" in ended.stdout
+    assert "Traceback" not in ended.stdout
+
+
+def test_the_command_line_says_how_many_and_where(tmp_path: Path) -> None:
+    asked = "def test_it(chaos_verify):\n    print('ran', len(chaos_verify(steps=3).examples))\n"
+    ended = ran(tmp_path, asked, "--chaos-examples", "2", "-s")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "ran 2" in ended.stdout
+    nowhere = ran(tmp_path, asked, "--chaos-target", "torchserve+http://127.0.0.1:1")
+    assert nowhere.returncode == 1
+    assert "127.0.0.1" in nowhere.stdout
