@@ -9,18 +9,30 @@ from chaos.errors import ChaosError
 
 __all__ = ["Defect", "parse_defects"]
 
+PROGRAM = "program:"
+
 
 class Defect(StrEnum):
     """A defect by its name on the command line. ``cells`` are those of :mod:`chaos.properties.table` that must find it,
-    such as ``inference:C``; none for one that another experiment is there for."""
+    such as ``inference:C``; none for one that another experiment is there for.
+
+    ``programs`` are the checks of :mod:`chaos.operations.checks` that find it in a program of operations, ``smallest``
+    is how many operations and faults the smallest such program has, 0 if there is none. A word such as
+    ``program:drain:4`` tells both, of one check. An operation whose answer is lost and that is asked again counts once.
+    """
 
     cells: tuple[str, ...]
+    programs: tuple[str, ...]
+    smallest: int
 
-    def __new__(cls, name: str, *cells: str) -> Defect:
-        """A member with its cells."""
+    def __new__(cls, name: str, *words: str) -> Defect:
+        """A member with its cells, and its programs."""
         member = str.__new__(cls, name)
         member._value_ = name
-        member.cells = cells
+        member.cells = tuple(word for word in words if not word.startswith(PROGRAM))
+        found = [word.split(":") for word in words if word.startswith(PROGRAM)]
+        member.programs = tuple(check for _, check, _ in found)
+        member.smallest = min((int(size) for _, _, size in found), default=0)
         return member
 
     SHARED_WORKER_POOL = "shared_worker_pool", "inference:C"
@@ -59,52 +71,61 @@ class Defect(StrEnum):
     OOM_UNNAMED = "oom_unnamed"
     """The error history says that a replica exited, where it was killed for want of memory."""
 
-    KILLED_NEVER_REPLACED = "killed_never_replaced"
+    KILLED_NEVER_REPLACED = "killed_never_replaced", "program:convergence:2"
     """A replica that was killed is not started again, though as many are meant to be as before."""
 
-    SCALE_ADDS = "scale_adds", "scale:J"
+    SCALE_ADDS = "scale_adds", "scale:J", "program:idempotence:2"
     """Scaling adds the difference that there was when the request arrived: concurrent duplicates add up."""
 
-    SCALE_UNSERIALISED = "scale_unserialised", "scale:J"
+    SCALE_UNSERIALISED = "scale_unserialised", "scale:J", "program:idempotence:2"
     """Scaling counts, waits and acts without a lock: each of several duplicates starts the missing workers."""
 
-    LOST_ANSWER_DOUBLES = "lost_answer_doubles", "scale:J"
+    LOST_ANSWER_DOUBLES = "lost_answer_doubles", "scale:J", "program:idempotence:2"
     """A scaling whose client was gone before the answer is run a second time, as capacity beside the first."""
 
-    SCALE_DESCRIBES_ONLY = "scale_describes_only", "scale:J"
+    SCALE_DESCRIBES_ONLY = "scale_describes_only", "scale:J", "program:convergence:2"
     """Scaling changes what is described, not what runs."""
 
-    FAILED_SCALE_KEEPS = "failed_scale_keeps", "scale:I"
+    FAILED_SCALE_KEEPS = "failed_scale_keeps", "scale:I", "program:model:2"
     """A scale-up whose workers cannot start keeps those that did, and tries the others again and again."""
 
-    FAILED_SCALE_DESIRES = "failed_scale_desires", "scale:I"
+    FAILED_SCALE_DESIRES = "failed_scale_desires", "scale:I", "program:rollback:2"
     """After a scale-up that failed the number that it could not reach stays described as what is meant."""
 
-    FAILED_SCALE_ENDS_OLD = "failed_scale_ends_old", "scale:I"
+    FAILED_SCALE_ENDS_OLD = "failed_scale_ends_old", "scale:I", "program:drain:4"
     """What a scale-up that failed leaves is cleaned up by starting all workers of the model anew, the old ones too."""
 
     FAILED_START_ENDS_ALL = "failed_start_ends_all", "scale:I", "unregister:I"
     """A worker that dies while it starts takes down the process that all workers, of all models, are forked from."""
 
-    FAILED_REGISTRATION_KEEPS_NAME = "failed_registration_keeps_name", "unregister:I"
+    FAILED_REGISTRATION_KEEPS_NAME = "failed_registration_keeps_name", "unregister:I", "program:rollback:1"
     """A registration that failed is answered as such, but its model stays, without workers, and its name is taken."""
 
-    FAILED_REGISTRATION_KEEPS_WORKERS = "failed_registration_keeps_workers", "unregister:I"
+    FAILED_REGISTRATION_KEEPS_WORKERS = (
+        "failed_registration_keeps_workers",
+        "unregister:I",
+        "program:rollback:1",
+    )
     """Of a registration that failed, the workers that did start run on: no model is described that they belong to."""
 
-    UNREGISTER_STOPS_HALFWAY = "unregister_stops_halfway", "unregister:I"
+    UNREGISTER_STOPS_HALFWAY = "unregister_stops_halfway", "unregister:I", "program:idempotence:2"
     """An unregistration whose client goes away is cancelled where it is: the model is listed, and serves nothing."""
 
-    REGISTER_REPLACES = "register_replaces", "register:J"
+    REGISTER_REPLACES = "register_replaces", "register:J", "program:idempotence:1", "program:model:2"
     """A name that is taken is taken over: the model that had it is forgotten, and its workers run on."""
 
-    REGISTER_UNSERIALISED = "register_unserialised", "register:J"
+    REGISTER_UNSERIALISED = (
+        "register_unserialised",
+        "register:J",
+        "program:idempotence:1",
+        "program:linearizability:2",
+    )
     """A name is looked up, then taken a moment later: of several equal registrations each adds its workers."""
 
-    LOST_REGISTRATION_FORGOTTEN = "lost_registration_forgotten", "register:J"
+    LOST_REGISTRATION_FORGOTTEN = "lost_registration_forgotten", "register:J", "program:idempotence:1"
     """A registration whose client is gone before the answer is not kept, though its workers were started."""
 
-    UNREGISTER_TWICE_FAILS = "unregister_twice_fails", "unregister:J"
+    UNREGISTER_TWICE_FAILS = "unregister_twice_fails", "unregister:J", "program:idempotence:2"
     """An unregistration that comes while another is at work finds half of the model gone, and answers 500."""
 
     UNREGISTER_TWICE_HANGS = "unregister_twice_hangs", "unregister:J"
@@ -125,7 +146,7 @@ class Defect(StrEnum):
     REFUSAL_UNEXPLAINED = "refusal_unexplained", "register:F", "scale:F"
     """Too many workers are answered by a 500 without a word: clients retry what will never be possible."""
 
-    REFUSAL_REMEMBERED = "refusal_remembered", "register:F", "scale:F"
+    REFUSAL_REMEMBERED = "refusal_remembered", "register:F", "scale:F", "program:rollback:1"
     """What was refused is described as what is meant all the same; a refused registration stays as a model."""
 
     EXCESS_EVICTS_OTHERS = "excess_evicts_others", "register:F", "scale:F"
@@ -140,7 +161,7 @@ class Defect(StrEnum):
     BATCH_MIXES_ANSWERS = "batch_mixes_answers", "batch_inference:A"
     """The answers to a batch are given out from its other end: clients get each other's."""
 
-    SCALE_DOWN_KILLS = "scale_down_kills", "scale:H"
+    SCALE_DOWN_KILLS = "scale_down_kills", "scale:H", "program:drain:4"
     """A worker that is scaled away is killed with the request that it has."""
 
     LEAVING_STILL_SERVED = "leaving_still_served", "scale:H"
@@ -149,10 +170,10 @@ class Defect(StrEnum):
     DRAIN_UNNOTICED = "drain_unnoticed", "scale:H"
     """That a worker has ended its last request is not noticed: a scaling waits for the whole drain time."""
 
-    QUEUE_DROPPED = "queue_dropped", "scale:H", "unregister:H"
+    QUEUE_DROPPED = "queue_dropped", "scale:H", "unregister:H", "program:drain:5"
     """The requests that wait for a model are refused when it leaves or is scaled to zero, though they were taken."""
 
-    UNREGISTER_NOT_AWAITED = "unregister_not_awaited", "unregister:H"
+    UNREGISTER_NOT_AWAITED = "unregister_not_awaited", "unregister:H", "program:linearizability:3"
     """An unregistration is answered at once; what is in flight has a second, and is then killed."""
 
     LEAVING_TAKES_NEW = "leaving_takes_new", "unregister:H"
@@ -191,7 +212,13 @@ class Defect(StrEnum):
     UNREGISTER_CHECKS_ALL = "unregister_checks_all", "unregister:D"
     """For each worker of a model that leaves, all its workers are asked whether they have a request for that one."""
 
-    RETIRED_REPLICA_LIVES = "retired_replica_lives", "scale:G", "unregister:G"
+    RETIRED_REPLICA_LIVES = (
+        "retired_replica_lives",
+        "scale:G",
+        "unregister:G",
+        "program:release:1",
+        "program:convergence:2",
+    )
     """A worker that is let go is described and routed to no more, but nobody ends its process."""
 
     PORT_KEPT = "port_kept", "scale:G", "unregister:G"
@@ -244,6 +271,46 @@ class Defect(StrEnum):
 
     REGISTRATIONS_REMEMBERED = "registrations_remembered", "register:B"
     """A registration is checked against all that there ever were: each takes longer than the one before."""
+
+    SCALE_LOST = "scale_lost", "program:idempotence:2", "program:convergence:3"
+    """A scaling that arrives while another of its model is at work is answered as done, and forgotten."""
+
+    ROLLBACK_FORGETS = "rollback_forgets", "program:idempotence:2", "program:rollback:3"
+    """What a scaling that failed is taken back to is that of the failure before it, whose target was never cleared."""
+
+    SCALE_TO_ZERO_REMEMBERS = "scale_to_zero_remembers", "program:convergence:3"
+    """The workers that were scaled to zero are kept in mind: they come back beside those that are asked for next."""
+
+    LIST_OMITS_SCALING = "list_omits_scaling", "program:linearizability:3"
+    """The list is made from models that nobody is at work on: one that is being scaled seems to be gone meanwhile."""
+
+    DESCRIBE_BETWEEN = "describe_between", "program:linearizability:3"
+    """Until its workers serve, a scaling counts the old ones and the new: who asks then is told the sum."""
+
+    RETRY_REGISTERS_TWICE = "retry_registers_twice", "program:idempotence:1"
+    """A registration whose client had gone is taken for one that failed: when it comes again, workers are added."""
+
+    DUPLICATE_REGISTER_WINS = "duplicate_register_wins", "program:idempotence:1", "program:linearizability:2"
+    """Of equal registrations at once each is told that it is done; the workers of those that were late are nobody's."""
+
+    UNREGISTER_DURING_LOAD_LEAKS = (
+        "unregister_during_load_leaks",
+        "program:convergence:2",
+        "program:release:2",
+    )
+    """Workers are ended by their process ids: those that still load when their model goes have none, and run on."""
+
+    UNREGISTER_TWICE_REVIVES = "unregister_twice_revives", "program:idempotence:3"
+    """An unregistration that was overtaken by another fails, and is rolled back: the model is there again."""
+
+    UNREGISTER_THEN_REGISTER_STALE = "unregister_then_register_stale", "program:convergence:3"
+    """How many workers a name has is cached, and not cleared when it goes: its next registration gets as many again."""
+
+    DRAIN_SKIPPED_IN_FAULT = "drain_skipped_in_fault", "program:drain:5"
+    """A model of which a worker died, or did not start, a short while ago counts as broken, and is not drained."""
+
+    INFERENCE_AFTER_SCALE_STALE = "inference_after_scale_stale", "program:model:3"
+    """After a scale-down one more request is sent to a worker that has left, and is lost, though others are free."""
 
 
 def parse_defects(names: Iterable[str]) -> frozenset[Defect]:

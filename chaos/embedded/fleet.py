@@ -26,6 +26,9 @@ DRAIN_SECONDS = 30.0
 """How long the requests of a model that leaves may take to finish."""
 
 DEATHS_KEPT = 64
+LATELY_SECONDS = 10.0
+"""For how long a defective fleet takes a model for broken of which a worker died, or could not start."""
+
 POLLING_SECONDS = 0.01
 """How long a defective fleet waits, at first, before it looks whether another worker is as far."""
 
@@ -86,7 +89,8 @@ class Fleet:
             self._tasks.create_task(self._live(model, worker, self._turn(place)))
         # those that do not serve go first, then the youngest
         surplus = sorted(model.workers, key=lambda worker: (worker.ready, -worker.id))
-        drain = 0.0 if Defect.SCALE_DOWN_KILLS in self._defects else DRAIN_SECONDS
+        hasty = Defect.SCALE_DOWN_KILLS in self._defects or self.hurried(model)
+        drain = 0.0 if hasty else DRAIN_SECONDS
         for place, worker in enumerate(surplus[: max(0, -number)]):
             self._retire(model, worker, drain, place)
         self.changed()
@@ -103,6 +107,13 @@ class Fleet:
         model.leaving, model.desired = True, 0
         for place, worker in enumerate(list(model.workers)):
             self._retire(model, worker, 0.0, place)
+
+    def hurried(self, model: Model) -> bool:
+        """The defect ``drain_skipped_in_fault``: whether requests of a model are not waited for, as it seems broken."""
+        if Defect.DRAIN_SKIPPED_IN_FAULT not in self._defects:
+            return False
+        since = time.monotonic() - LATELY_SECONDS
+        return any(error["monotonic"] > since for error in self._history.latest(model.name, 1))
 
     async def ready(self, model: Model, seconds: float) -> bool:
         """Whether all workers serve, and no others are left; waits for it, but not for those that keep failing."""

@@ -54,6 +54,7 @@ class Manager:
         self._tasks = tasks
         self._fleet = fleet
         self._remembered: list[bytes] = []
+        self._counts: dict[str, int] = {}
 
     def restore(self) -> None:
         """Serve again what an earlier manager served."""
@@ -78,15 +79,21 @@ class Manager:
         taken = self.models.get(settings.name)
         if taken is not None and taken.registered and Defect.REGISTER_REPLACES in self.defects:
             self.models.pop(settings.name)
+        if taken is not None and Defect.RETRY_REGISTERS_TWICE in self.defects and await _unheard(taken):
+            await self.scaling.once_more(taken, workers)
+            await self._intent.ready(taken, WAIT_SECONDS)
+            return taken
         if settings.name in self.models:
             text = f"Model version 1.0 is already registered for model {settings.name}"
             raise Refusal(409, "ConflictStatusException", text)
+        workers = self._counts.pop(settings.name, workers)  # there are none but with a defect
         self._intent.check_limit(workers, Model(settings), workers)
-        if Defect.REGISTER_UNSERIALISED in self.defects:
+        if self.defects & {Defect.REGISTER_UNSERIALISED, Defect.DUPLICATE_REGISTER_WINS}:
             await asyncio.sleep(HEARSAY_SECONDS)
-            if settings.name in self.models:
-                self._fleet.change(self.models[settings.name], workers)
-                return self.models[settings.name]
+            if (winner := self.models.get(settings.name)) is not None:
+                ours = Defect.DUPLICATE_REGISTER_WINS in self.defects
+                self._fleet.change(Model(settings) if ours else winner, workers)
+                return winner
         model = Model(settings)
         self.models[settings.name] = model
         async with model.lock:
@@ -119,8 +126,12 @@ class Manager:
             raise Refusal(500, "InternalServerException", f"Workers of model {model.name} are gone")
         if model.leaving and Defect.UNREGISTER_TWICE_HANGS in self.defects:
             await asyncio.sleep(WAIT_SECONDS)
+        if model.leaving and Defect.UNREGISTER_TWICE_REVIVES in self.defects:
+            await self._revive(model)
         self._intent.check_there(model)
         model.leaving = True
+        if Defect.UNREGISTER_DURING_LOAD_LEAKS in self.defects:
+            model.workers = [worker for worker in model.workers if worker.pid > 0]
         self._fleet.hub.wake()
         if Defect.UNREGISTER_NOT_AWAITED in self.defects:
             self._tasks.create_task(self._remove(model, HASTY_SECONDS))
@@ -128,7 +139,9 @@ class Manager:
         async with model.lock:
             if self.models.get(model.name) is not model:
                 raise Refusal(404, "ModelNotFoundException", f"Model not found: {model.name}")
-            await self._remove(model, DRAIN_SECONDS)
+            await self._remove(model, 0.0 if self._fleet.hurried(model) else DRAIN_SECONDS)
+        if Defect.UNREGISTER_THEN_REGISTER_STALE in self.defects:
+            self._counts[model.name] = model.max_workers
 
     async def stop(self, seconds: float) -> None:
         """Take no new request, and give those there are so long to finish."""
@@ -139,6 +152,11 @@ class Manager:
         generation = hub.publish()
         names = list(self.models)
         await asyncio.gather(*(hub.quiet(name, generation, seconds) for name in names))
+
+    async def _revive(self, model: Model) -> None:
+        """The defect ``unregister_twice_revives``: the model is as it was before it was unregistered."""
+        async with model.lock:
+            await self.register(model.settings, model.max_workers, synchronous=True)
 
     async def _take_away(self, model: Model) -> None:
         """Leave nothing of a model whose registration failed."""
@@ -163,3 +181,9 @@ class Manager:
         self.models.pop(model.name, None)
         await hub.settled(hub.publish(), SETTLE_SECONDS)
         await self._intent.save()
+
+
+async def _unheard(model: Model) -> bool:
+    """The defect ``retry_registers_twice``: whether a model's registration, when it is done, was answered to nobody."""
+    async with model.lock:
+        return model.unheard

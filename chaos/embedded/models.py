@@ -74,8 +74,9 @@ class ModelSettings:
 class Model:
     """One model. Its ``lock`` is held by the one operation that changes it.
 
-    It is ``registered`` once the registration is done. ``extra`` workers beside those that are meant, and a
-    ``pretended`` number of them, are the work of defects.
+    It is ``registered`` once the registration is done. ``extra`` workers beside those that are meant, a ``pretended``
+    number of them, those put ``aside`` or that a scaling ``failed`` to reach, and a registration that was ``unheard``
+    are the work of defects.
     """
 
     settings: ModelSettings
@@ -87,6 +88,9 @@ class Model:
     desired: int = 0
     extra: int = 0
     pretended: int | None = None
+    aside: int = 0
+    failed: int | None = None
+    unheard: bool = False
     registered: bool = False
     leaving: bool = False
     closed: bool = False

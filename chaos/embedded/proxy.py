@@ -49,6 +49,7 @@ class Proxy:
         self._poll: asyncio.TimerHandle | None = None
         self._defects = defects
         self._generation = 0
+        self._stale: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
     # requests
@@ -60,6 +61,10 @@ class Proxy:
             call.refuse(503, "ServiceUnavailableException", no_worker(model))
             return
         if self._breaker.tripped and self._breaker.open():
+            call.refuse(503, "ServiceUnavailableException", no_worker(model))
+            return
+        if model in self._stale and self._dispatcher.available(model):
+            self._stale.discard(model)
             call.refuse(503, "ServiceUnavailableException", no_worker(model))
             return
         try:
@@ -165,6 +170,7 @@ class Proxy:
             for call in self._dispatcher.remove_model(name):
                 call.refuse(503, "ServiceUnavailableException", no_worker(name))
             self.metrics.forget(name)
+            self._stale.discard(name)
         deaths = dict(table.deaths)
         for replica in set(self.links) - {route.id for route in table.replicas}:
             self._replies.let_go(replica, deaths.get(replica, 0))
@@ -205,5 +211,7 @@ class Proxy:
         if route.draining and Defect.LEAVING_STILL_SERVED in self._defects:
             self._loop.call_later(LEAVING_SECONDS, lambda: self.say(drained=route.id))
         elif route.draining:
+            if Defect.INFERENCE_AFTER_SCALE_STALE in self._defects:
+                self._stale.add(route.model)
             self._dispatcher.drain(route.id)
             self.check_drained(route.id)

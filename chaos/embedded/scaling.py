@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Set
+from dataclasses import replace
 
 from chaos.embedded.defects import Defect
 from chaos.embedded.fleet import DRAIN_SECONDS, Fleet
@@ -62,6 +63,8 @@ class Scaling:
         if Defect.SCALE_DESCRIBES_ONLY in self._defects:
             model.min_workers, model.max_workers, model.pretended = minimum, maximum, minimum
             return True
+        if Defect.SCALE_LOST in self._defects and model.registered and model.lock.locked():
+            return True
         difference = _target(model, minimum, maximum) - len(model.workers)
         if Defect.SCALE_UNSERIALISED in self._defects:
             await asyncio.sleep(HEARSAY_SECONDS)
@@ -76,8 +79,11 @@ class Scaling:
             target = _target(model, minimum, maximum)
             if Defect.SCALE_ADDS in self._defects:
                 target = max(0, len(model.workers) + difference)
+            if Defect.SCALE_TO_ZERO_REMEMBERS in self._defects:
+                target, model.aside = (target + model.aside, 0) if target else (0, len(model.workers))
             self._intent.check_limit(max(0, target - len(model.workers)))
-            if target == 0 and model.workers and Defect.SCALE_DOWN_KILLS not in self._defects:
+            hasty = Defect.SCALE_DOWN_KILLS in self._defects or self._fleet.hurried(model)
+            if target == 0 and model.workers and not hasty:
                 # no worker takes new requests, but those that were taken are served first
                 model.desired = 0
                 await self._fleet.hub.quiet(model.name, self._fleet.hub.publish(), DRAIN_SECONDS)
@@ -86,13 +92,19 @@ class Scaling:
             if Defect.SCALE_CHECKS_ALL in self._defects:
                 await self._one_by_one(model, target)
             self._fleet.resize(model, target, maximum, minimum)
+            if Defect.DESCRIBE_BETWEEN in self._defects:
+                model.min_workers += before.minimum
             await self._intent.save()
             ready = await self._intent.ready(model, seconds)
+            if Defect.DESCRIBE_BETWEEN in self._defects:
+                model.min_workers = minimum
+                await self._intent.save()
             if not ready and target > len(before.workers) and (error := model.error):
                 await self._take_back(model, before, error)
             await self._intent.check_started(
                 target - len(before.workers), lambda: self._go_back(model, before)
             )
+            model.failed = None
             return ready
 
     async def _one_by_one(self, model: Model, target: int) -> None:
@@ -110,6 +122,11 @@ class Scaling:
         if Defect.FAILED_SCALE_KEEPS in self._defects:
             return
         wanted = model.min_workers, model.max_workers, model.desired
+        if Defect.ROLLBACK_FORGETS in self._defects:
+            number = model.failed
+            model.failed = model.min_workers
+            if number is not None:
+                before = replace(before, minimum=number, maximum=number, desired=number)
         self._fleet.restore(model, before)
         if Defect.FAILED_SCALE_ENDS_OLD in self._defects:
             for worker in model.workers:

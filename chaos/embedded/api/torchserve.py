@@ -130,6 +130,7 @@ class ManagementApi:
         model = await self._manager.register(settings, workers, synchronous)
         if Defect.LOST_REGISTRATION_FORGOTTEN in self._manager.defects and request.transport is None:
             self._manager.forget(model)
+        model.unheard = request.transport is None
         if not synchronous and workers:
             return _status(202, "Processing worker updates...")
         said = f'Model "{name}" Version: {MODEL_VERSION} registered with {workers} initial workers'
@@ -141,6 +142,8 @@ class ManagementApi:
         limit = limit if limit >= 0 else PAGE
         start = max(0, _integer(request.query, "next_page_token", 0))
         names = sorted(self._manager.models)
+        if Defect.LIST_OMITS_SCALING in self._manager.defects:
+            names = [name for name in names if not self._manager.models[name].lock.locked()]
         page = names[start : start + limit]
         if Defect.LIST_LEAVES_OUT in self._manager.defects and time.monotonic() % 1.0 < WRITING_SHARE:
             page = page[:-1]
