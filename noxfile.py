@@ -51,6 +51,7 @@ def nightly(session: nox.Session) -> None:
         session.run(PYTHON, "-m", "benchmarks.campaign", f"experiments/{name}.json", *vary, *session.posargs)
     session.run(_tool("chaos"), "--no-version-check", "--no-log-file", "calibrate")
     session.run(PYTHON, "-m", "pytest", "tests/test_recovery.py", env={"CHAOS_KILLS": "100"})
+    session.run(PYTHON, "-m", "pytest", "tests/operations/test_defects.py", env={"CHAOS_DEFECTS": "all"})
 
 
 @nox.session

@@ -34,7 +34,7 @@ def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(150)
 def test_an_invariant_of_ones_own_fails_with_the_smallest_program(tmp_path: Path) -> None:
-    never = shown().replace("> 2.0", "> 0.0").replace("examples=3", "examples=40")
+    never = shown().replace("> 2.0", "> 0.0").replace("examples=3", "examples=40, steps=4")
     ended = ran(tmp_path, never)
 
     assert ended.returncode == 1, ended.stdout + ended.stderr

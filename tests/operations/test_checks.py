@@ -81,7 +81,7 @@ def test_what_overlaps_needs_an_order() -> None:
     lost.call("scale", "a", 2).call("scale", "a", 3, same=True)
     violation = next(each for each in judge(lost.standing(a=1).record()) if each.check == "linearizability")
 
-    assert "that it had 1 workers asked for after step 1" in violation.words
+    assert "that it had 1 workers asked for after step 2" in violation.words
     assert violation.verdict is Verdict.FAIL
 
 

@@ -33,9 +33,16 @@ class Order:
                 continue
             stuck = numbers_of(calls, found.stuck)
             words = found.reason or "no order of the operations explains " + _said(record, model, stuck)
-            step = max((record.calls[number].step for number in stuck if number >= 0), default=-1)
+            step = max((_step(record, number) for number in stuck), default=-1)
             named = tuple(number for number in stuck if number >= 0)
             yield Violation(self.name, f"model '{model}': {words}", step, named, found.verdict)
+
+
+def _step(record: ProgramRecord, number: int) -> int:
+    if number >= 0:
+        return record.calls[number].step
+    seen = record.seen[-1 - number]
+    return seen.step if seen.when == "step" else -1
 
 
 def _looks(record: ProgramRecord, model: str) -> list[Done]:
@@ -85,6 +92,7 @@ def _answer(done: Done) -> str:
 
 def _stood(record: ProgramRecord, model: str, place: int) -> str:
     seen = record.seen[place]
+    at = f"after step {seen.step + 1}" if seen.when == "step" else "at the end"
     state = seen.state["models"].get(record.names[model])
     what = "was not there" if state is None else f"had {state['desired']} workers asked for"
-    return f"that it {what} after step {seen.step}"
+    return f"that it {what} {at}"

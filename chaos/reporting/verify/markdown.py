@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from chaos.reporting.markdown import _block, _code, _text
+from chaos.reporting.markdown import code_block, inline_code, plain_text
 from chaos.reporting.verify.page import HEADLINES, replay_of
 from chaos.reporting.verify.summary import FailureSummary, VerifySummary
 from chaos.reporting.verify.words import again_said, speed_said, steps_said
@@ -36,28 +36,28 @@ def render_job_summary(summary: VerifySummary, directory: Path) -> str:
     lines = [
         f"## {SYMBOL[summary.verdict]} {HEADLINES[summary.verdict]}",
         "",
-        f"**{_text(sentence(summary.reason), 1000)}**",
+        f"**{plain_text(sentence(summary.reason), 1000)}**",
         "",
-        " · ".join(f"{name} {_code(value)}" for name, value in facts),
+        " · ".join(f"{name} {inline_code(value)}" for name, value in facts),
         "",
         *(line for failure in summary.failures for line in _failure(failure, directory)),
-        *(f"- ? {_text(words)}" for words in doubts),
+        *(f"- ? {plain_text(words)}" for words in doubts),
         *([""] if doubts else []),
         "Verify it again:",
         "",
-        *_block(summary.replay[:4000]),
+        *code_block(summary.replay[:4000]),
     ]
     return "\n".join(lines) + "\n"
 
 
 def _failure(failure: FailureSummary, directory: Path) -> Iterator[str]:
-    yield f"### {_text(failure.check)}"
+    yield f"### {plain_text(failure.check)}"
     yield ""
-    yield from (f"- ✗ {_text(words)}" for words in failure.words[:MOST_DOUBTS])
+    yield from (f"- ✗ {plain_text(words)}" for words in failure.words[:MOST_DOUBTS])
     yield ""
     steps = steps_said(failure.smallest.steps)
-    yield from (f"{number}. {_text(step)}" for number, step in enumerate(steps[:MOST_STEPS], start=1))
+    yield from (f"{number}. {plain_text(step)}" for number, step in enumerate(steps[:MOST_STEPS], start=1))
     yield from [f"\n… and {len(steps) - MOST_STEPS} more steps."] if len(steps) > MOST_STEPS else []
-    yield from ["", _text(" ".join(again_said(failure)), 1000), ""]
+    yield from ["", plain_text(" ".join(again_said(failure)), 1000), ""]
     if replay := replay_of(failure, directory):
-        yield from ["Run it again:", "", *_block(replay[:4000]), ""]
+        yield from ["Run it again:", "", *code_block(replay[:4000]), ""]
