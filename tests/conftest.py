@@ -17,6 +17,11 @@ from typing import Any
 
 import psutil
 import pytest
+from hypothesis import settings
+
+# no test is held against an absolute time: the machines are noisy
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 MARK = "CHAOS_TEST_MARK"
 CHAOS = str(Path(sys.executable).parent / "chaos")
