@@ -24,6 +24,7 @@ from chaos.reporting.matrix.write import write_documents
 from chaos.reporting.terminal import View
 from chaos.session.books import Books
 from chaos.session.house import House, Place, house
+from chaos.sla.statistics import load
 from chaos.targets.options import redacted
 
 __all__ = ["Matrix"]
@@ -52,6 +53,7 @@ class Matrix:
 
         :raises ChaosError: if the target cannot be opened, or the directory not be written to
         """
+        load()
         directory = self.plan.directory
         mend(directory)
         if (directory / "history.jsonl").exists():

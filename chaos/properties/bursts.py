@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from chaos.properties.base import CannotTell
 from chaos.properties.record import CellRecord, Requests
@@ -94,7 +94,7 @@ class Bursts:
         line explains (R²), by least squares; of full batches only."""
         full = ~plan.waits_for_more(self.completed.shape[1])
         predicted = (plan.rounds(self.completed.shape[1]) * one)[full]
-        found = [stats.linregress(predicted, row[full]) for row in self.completed]
+        found = [scipy.stats.linregress(predicted, row[full]) for row in self.completed]
         return np.array([fit.slope for fit in found]), np.array([fit.rvalue**2 for fit in found])
 
 

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from chaos.properties.answered import answered
 from chaos.properties.base import CannotTell, Measure, at_least
@@ -185,5 +185,5 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 def _worst_spread(bursts: Floats) -> Floats:
     """The largest robust coefficient of variation of any rank: median absolute deviation, scaled to the standard
     deviation of a normal distribution, by the median."""
-    spread = stats.median_abs_deviation(bursts, axis=1, scale="normal")
+    spread = scipy.stats.median_abs_deviation(bursts, axis=1, scale="normal")
     return np.asarray((spread / np.median(bursts, axis=1)).max(axis=-1))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from chaos.history import Event
 from chaos.properties.base import CannotTell, Measure, at_most
@@ -133,7 +133,7 @@ def _slope(after: Sequence[Event], name: str) -> dict[str, float] | None:
     values = [event[name] for event in after]
     if len(values) < LEAST_CYCLES or None in values:
         return None
-    found = stats.theilslopes(values, [event["cycle"] for event in after], CONFIDENCE)
+    found = scipy.stats.theilslopes(values, [event["cycle"] for event in after], CONFIDENCE)
     bounds = {"low": float(found.low_slope), "high": float(found.high_slope)}
     return {"slope": float(found.slope), "intercept": float(found.intercept), **bounds}
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from chaos.properties.base import CannotTell, Measure, at_most
 from chaos.sla.results import Verdict
@@ -45,7 +45,7 @@ def drawn_again(statistic: Callable[..., Floats], *samples: Floats, seed: int) -
 
     numbers = [np.arange(len(units)) for units in samples]
     value = float(drawn(*numbers))
-    found = stats.bootstrap(
+    found = scipy.stats.bootstrap(
         numbers,
         drawn,
         n_resamples=RESAMPLES,

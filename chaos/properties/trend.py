@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from chaos.properties.base import CannotTell
 from chaos.sla.statistics import CONFIDENCE
@@ -59,9 +59,9 @@ def trend(at: Floats, values: Floats, what: str, fewest: int = FEWEST) -> Trend:
             f"{what}: {at.size} points in time were measured, of which at least {fewest} are needed"
         )
     since = at - at.min()
-    found = stats.theilslopes(values, since, alpha=CONFIDENCE)
+    found = scipy.stats.theilslopes(values, since, alpha=CONFIDENCE)
     flat = bool((values == values[0]).all())
-    p = 1.0 if flat else float(stats.kendalltau(since, values, alternative="greater").pvalue)
+    p = 1.0 if flat else float(scipy.stats.kendalltau(since, values, alternative="greater").pvalue)
     return Trend(
         slope=float(found.slope),
         low=float(found.low_slope),

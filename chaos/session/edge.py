@@ -25,6 +25,7 @@ from chaos.reporting.terminal import open_view
 from chaos.reporting.write import write_reports
 from chaos.session.plan import Plan
 from chaos.session.run import Session
+from chaos.sla.statistics import load
 
 __all__ = ["GRACEFULLY", "UNGRACEFULLY", "Edge", "current", "open_edge", "release", "session_needed"]
 
@@ -131,6 +132,7 @@ def open_edge(plan: Plan) -> Edge:
     :raises ChaosError: if it cannot be opened; what was started by then is gone again
     """
     global _current
+    load()
     edge = _current = Edge(plan)
     try:
         edge.start()

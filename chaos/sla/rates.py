@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from scipy import stats
+import scipy
 
 __all__ = ["Rate"]
 
@@ -31,7 +31,7 @@ class Rate:
         """Clopper and Pearson's."""
         if not self.n:
             return None
-        found = stats.binomtest(self.count, self.n).proportion_ci(0.95, method="exact")
+        found = scipy.stats.binomtest(self.count, self.n).proportion_ci(0.95, method="exact")
         return float(found.low), float(found.high)
 
     def document(self) -> dict[str, Any]:

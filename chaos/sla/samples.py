@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from chaos.sla.results import Window
 from chaos.traffic.histogram import BUCKETS, SLOT_SECONDS, seconds_of
@@ -117,7 +117,7 @@ class StreamRecord:
         order = np.argsort(done.slot)
         completed = np.concatenate([[0], np.cumsum(done.count[order])])
         missing = planned - completed[np.searchsorted(done.slot[order], edges)]
-        fitted = np.clip(np.rint(isotonic_regression(missing).x), 0, lost)
+        fitted = np.clip(np.rint(scipy.optimize.isotonic_regression(missing).x), 0, lost)
         fitted[0], fitted[-1] = 0, lost
         steps = np.diff(fitted).astype(np.int64)
         at = np.flatnonzero(steps)

@@ -24,6 +24,7 @@ from chaos.session.injecting import LeaseInjector
 from chaos.session.leases import Leases
 from chaos.session.plan import sub_seed
 from chaos.session.safety import Safety, SafetyLimits
+from chaos.sla.statistics import load
 from chaos.targets.base import ControlRequests, Describe, Infer, Register, Scale, need
 from chaos.targets.options import redacted
 from chaos.traffic.running import RunningTraffic
@@ -57,6 +58,7 @@ class Attempts:
 
         :raises ChaosError: if it cannot be opened, or lacks what every program needs
         """
+        load()
         asked, problem = self._asked, self._problem
         place = asked.place
         books = Books(asked.run_id, redacted(place.url), place.directory, problem)
