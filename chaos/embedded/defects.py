@@ -158,7 +158,7 @@ class Defect(StrEnum):
     BATCH_WAITS_FULL = "batch_waits_full", "batch_inference:A"
     """The batch delay is not kept: a batch goes when it is full, however long those in it have waited."""
 
-    BATCH_MIXES_ANSWERS = "batch_mixes_answers", "batch_inference:A"
+    BATCH_MIXES_ANSWERS = "batch_mixes_answers", "batch_inference:A", "program:model:3"
     """The answers to a batch are given out from its other end: clients get each other's."""
 
     SCALE_DOWN_KILLS = "scale_down_kills", "scale:H", "program:drain:4"

@@ -8,7 +8,8 @@ programs differ more than if all had a bit of everything. Your own rules go into
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ __all__ = ["Programs"]
 BEYOND = 1000
 """More workers than any node bears."""
 LONG_MS, SHORT_MS = 300.0, 5.0
+BATCH = 4
 ADMIT_MS = 60.0
 """How long requests are given to be under way before workers leave."""
 
@@ -60,7 +62,8 @@ def readings(models: Any) -> st.SearchStrategy[Operation]:
 class Programs(RuleBasedStateMachine):
     """The rules. ``run`` takes the whole program, and raises if something is wrong with it; it is set by who draws.
 
-    ``abilities`` are the names of the operations that the target has, ``faults`` those that may be injected.
+    ``abilities`` are the names of the operations that the target has; with ``batch`` it serves models in batches, with
+    ``restarts`` it is ours, and replaces each of its processes. ``faults`` are the names of those that may be injected.
     """
 
     run: ClassVar[Callable[[Program], None]]
@@ -116,6 +119,19 @@ class Programs(RuleBasedStateMachine):
         """A model whose third worker will not start."""
         name = self._name()
         self.add(Operation(do="register", model=name, package="scarce"))
+        return name
+
+    @precondition(lambda self: "batch" in self.abilities and not self.full)
+    @rule(target=models, inferences=st.integers(2, BATCH))
+    def register_batched(self, inferences: int) -> str:
+        """A model that is served in batches, and inferences that share one."""
+        name = self._name()
+        self.add(
+            Operation(do="register", model=name, batch=BATCH),
+            Concurrent(
+                concurrent=((Operation(do="infer", model=name, milliseconds=SHORT_MS),),) * inferences
+            ),
+        )
         return name
 
     @precondition(lambda self: not self.full)
@@ -215,9 +231,16 @@ class Programs(RuleBasedStateMachine):
     @rule(model=models, what=st.data())
     def inject(self, model: str, what: st.DataObject) -> None:
         """A fault, until it is reverted."""
-        self._held += 1
-        fault = what.draw(st.sampled_from(FAULTS).filter(lambda each: each[0] in self.faults))
-        self.add(Inject(inject=fault[0], id=f"f{self._held}", arguments={**fault[1], "model": model}))
+        offered = [
+            fault
+            for fault in FAULTS
+            if fault.name in self.faults and (not fault.ours or "restarts" in self.abilities)
+        ]
+        if offered:
+            self._held += 1
+            fault = what.draw(st.sampled_from(offered))
+            arguments = {**fault.arguments, **({"model": model} if fault.of_model else {})}
+            self.add(Inject(inject=fault.name, id=f"f{self._held}", arguments=arguments))
 
     @precondition(lambda self: self._held)
     @rule()
@@ -227,8 +250,24 @@ class Programs(RuleBasedStateMachine):
         self._held = 0
 
 
-FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("process", {"action": "stop"}),
-    ("process", {"action": "kill"}),
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A fault of the catalogue with its arguments. ``of_model``: a model is one of them; ``ours``: nobody would put
+    right what it does to somebody's own server."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    of_model: bool = False
+    ours: bool = False
+
+
+FAULTS = (
+    _Fault("process", {"action": "stop"}, of_model=True),
+    _Fault("process", {"action": "kill"}, of_model=True),
+    _Fault("process", {"action": "kill", "role": "manager"}, ours=True),
+    _Fault("process", {"action": "stop", "role": "manager"}, ours=True),
+    _Fault("process", {"action": "kill", "role": "proxy"}, ours=True),
+    _Fault("cpu", {"cores": 1}),
+    _Fault("connections", {"kind": "slowloris", "connections": 40, "rate": 400}),
 )
-"""Faults with their arguments, but for the model."""
+"""What programs may inject, in the order in which a failure is made simpler: the first is the simplest."""

@@ -49,6 +49,8 @@ class Operation(_Part):
     """One operation on a model of the program; ``list`` has none. ``pause`` waits for ``milliseconds`` and asks
     nothing.
 
+    A ``batch`` above 1 has a model registered with batches of up to so many inferences; its answer is never lost.
+
     ``lose``: the client lets go of the answer, when its first byte comes (``answered``) or as soon as it has asked
     (``early``), and asks again at once, as clients do.
     """
@@ -59,8 +61,15 @@ class Operation(_Part):
     model: str = Field(default="", pattern=r"^[a-z]?$")
     workers: int = Field(default=1, ge=-1, le=100_000)
     package: Package = "good"
+    batch: int = Field(default=1, ge=1, le=64)
     milliseconds: float = Field(default=0.0, ge=0.0, le=60_000.0)
     lose: Literal["", "answered", "early"] = ""
+
+    @model_validator(mode="after")
+    def _batched(self) -> Operation:
+        if self.batch > 1 and (self.do != "register" or self.lose):
+            raise ValueError("a 'batch' goes with 'register', and without 'lose'")
+        return self
 
 
 class Concurrent(_Part):

@@ -11,7 +11,8 @@ It is made of events of the run's history (:mod:`chaos.history`), so that an old
   ``operation, model, workers, package, milliseconds`` as asked, ``start, end`` (monotonic clock, seconds), ``outcome``
   (``ok``, ``fail``, or ``info``: nobody knows), ``status`` (0 without an answer), ``detail``, ``lost`` (its answer was
   let go of on purpose), ``again`` (it is the retry of one that was lost), ``told``: of ``describe`` ``desired`` and
-  ``workers``, of ``list`` the names of models of the program, of ``infer`` the ``pid`` of who answered, or null
+  ``workers``, of ``list`` the names of models of the program, of ``infer`` the ``pid`` of who answered, or null, and
+  whether the answer is its ``own``: holds the nonce that was sent
 - ``standing``  what stands (:mod:`chaos.properties.standing`) ``when``: ``before`` the program, after a ``step``, at
   its ``end`` when all faults are reverted, or when it is cleaned up (``clean``); ``step``, ``state``, and ``rest``:
   seconds until it was as it should be, null if it was not

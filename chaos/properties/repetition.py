@@ -65,9 +65,11 @@ def reads(record: CellRecord) -> Iterator[Measure]:
 def registrations(record: CellRecord) -> Iterator[Measure]:
     """Spread and constancy of the registration of one package, and whether each of them succeeded.
 
-    :raises CannotTell: if too few were made
+    :raises CannotTell: if too few were made, or the first was refused: then there was nothing to repeat
     """
     calls = [*record.calls("register"), *record.calls("unregister")]
+    if (first := next(iter(record.calls("register")), None)) is not None and first["outcome"] == "fail":
+        raise CannotTell(f"the first registration was refused: {first['detail']}")
     wrong = [call["detail"] for call in calls if call["outcome"] != "ok"]
     if wrong:
         says = f"of {len(calls)} equal registrations and unregistrations: {wrong[0]}"

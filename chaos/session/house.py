@@ -50,7 +50,8 @@ class House:
         self._place = place
         self._owe = owe
         self._problem = problem
-        self._ours = parse_url(place.url, place.defects, place.allow).adapter == EMBEDDED
+        self.ours = parse_url(place.url, place.defects, place.allow).adapter == EMBEDDED
+        """Whether the target is the embedded platform, which we start, and start again."""
         self._before: set[str] = set()
         self.target: Target = self._make()
 
@@ -85,7 +86,7 @@ class House:
         if well and not left:
             return True
         why = f"left {', '.join(sorted(left))} behind" if well else "left the target unable to serve"
-        if self._ours:
+        if self.ours:
             self._problem(f"{after} {why}; a fresh embedded platform was started")
             await self.close()
             self.target = self._make()
@@ -104,7 +105,7 @@ class House:
 
     async def _well(self) -> bool:
         with anyio.move_on_after(CALM_SECONDS):
-            while not (self._ours and isinstance(self.target, Processes) and not self.target.pids()):
+            while not (self.ours and isinstance(self.target, Processes) and not self.target.pids()):
                 with suppress(TargetError):
                     if await self.target.healthy():
                         return True

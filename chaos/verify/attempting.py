@@ -25,7 +25,7 @@ from chaos.session.leases import Leases
 from chaos.session.plan import sub_seed
 from chaos.session.safety import Safety, SafetyLimits
 from chaos.sla.statistics import load
-from chaos.targets.base import ControlRequests, Describe, Infer, Register, Scale, need
+from chaos.targets.base import ControlRequests, Describe, Infer, Register, RegisterBatched, Scale, need
 from chaos.targets.options import redacted
 from chaos.traffic.running import RunningTraffic
 from chaos.traffic.spec import WorkerSpec
@@ -34,6 +34,7 @@ from chaos.verify.bystander import Bystander
 
 __all__ = ["Attempts"]
 
+ALWAYS = ("register", "unregister", "infer", "describe", "list")
 SHORT_SECONDS, TIMES = 1.0, 5.0
 
 
@@ -79,9 +80,11 @@ class Attempts:
 
     @property
     def abilities(self) -> frozenset[str]:
-        """The names of the operations that the target has."""
-        found = {"register", "unregister", "infer", "describe", "list"}
-        return frozenset(found | ({"scale"} if isinstance(self._house.target, Scale) else set()))
+        """What the target is able to: the names of its operations, and what :class:`Programs` says beside them."""
+        target = self._house.target
+        able = {"scale": isinstance(target, Scale), "batch": isinstance(target, RegisterBatched)}
+        able["restarts"] = self._house.ours
+        return frozenset({*ALWAYS, *(name for name, is_so in able.items() if is_so)})
 
     async def run(self, program: Program, quick: bool = False) -> Tried:
         """Run a program once, and judge it.

@@ -85,7 +85,7 @@ def verify(
         parse_defects(defects)
         parse_url(target, defects, allow)
         open_by_url(target, defects, allow=allow)
-        offered = sorted({name for name, _ in FAULTS})
+        offered = sorted({fault.name for fault in FAULTS})
         injected = _known("--faults", _named(faults, offered), offered)
         checks = _known("--only", only, [check.name for check in CHECKS])
         program = read_program(replay) if replay is not None else None

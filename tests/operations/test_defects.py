@@ -74,6 +74,7 @@ PROGRAMS: dict[Defect, list[Step]] = {
     Defect.FAILED_SCALE_KEEPS: [SCARCE, scale(3)],
     Defect.REFUSAL_REMEMBERED: [{**REGISTER, "workers": 1000}],
     # of requests
+    Defect.BATCH_MIXES_ANSWERS: [{**REGISTER, "batch": 4}, at_once(INFER, INFER)],
     Defect.DRAIN_SKIPPED_IN_FAULT: [REGISTER, KILL, REVERT, at_once([PAUSE, scale(0)], LONG)],
     Defect.INFERENCE_AFTER_SCALE_STALE: [{**REGISTER, "workers": 2}, scale(1), INFER],
     Defect.QUEUE_DROPPED: [REGISTER, at_once([PAUSE, scale(0)], LONG, LONG)],

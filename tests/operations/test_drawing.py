@@ -18,8 +18,10 @@ from chaos.operations.program import Concurrent, Inject, Operation, Program
 class All(Programs):
     """Everything that there is."""
 
-    abilities = frozenset({"register", "unregister", "scale", "infer", "describe", "list"})
-    faults = ("process",)
+    abilities = frozenset(
+        {"register", "unregister", "scale", "infer", "describe", "list", "batch", "restarts"}
+    )
+    faults = ("process", "cpu")
 
 
 def collected(found: list[Program]) -> Callable[[Program], str]:
@@ -51,6 +53,7 @@ def test_they_vary() -> None:
     assert len(programs) >= 150
     assert set(steps) == {"Operation", "Concurrent", "Inject", "Revert", "Quiesce"}
     assert set(done) == {"register", "unregister", "scale", "infer", "describe", "list", "pause"}
+    assert any(operation.batch > 1 for program in programs for _, _, operation in program.operations())
     assert max(len(program.steps) for program in programs) >= 15
     assert all(len(program.models) <= 5 for program in programs)
 
@@ -64,6 +67,20 @@ def test_what_a_target_cannot_do_is_not_asked_of_it() -> None:
 
     assert not any(operation.do == "scale" for program in found for _, _, operation in program.operations())
     assert not any(isinstance(step, Inject) for program in found for step in program.steps)
+
+
+def test_what_only_our_own_platform_puts_right_is_not_done_to_others() -> None:
+    def roles(restarts: bool) -> set[str]:
+        class Faulty(All):
+            abilities = All.abilities if restarts else All.abilities - {"restarts"}
+
+        found: list[Program] = []
+        draw(Faulty, collected(found), Drawn(150, 20, 1))
+        steps = [step for program in found for step in program.steps if isinstance(step, Inject)]
+        return {str(step.arguments.get("role", "replica")) for step in steps}
+
+    assert roles(restarts=True) == {"replica", "manager", "proxy"}
+    assert roles(restarts=False) == {"replica"}
 
 
 def _fails(program: Program) -> str:

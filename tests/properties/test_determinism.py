@@ -86,6 +86,11 @@ def registrations(seconds: Sequence[float] | NDArray[np.float64]) -> CellRecord:
     return cell("register", [{**said, "start": i * 1.0, "end": i + each} for i, each in enumerate(seconds)])
 
 
+def refused_at_once() -> CellRecord:
+    said = {"kind": "call", "at": 0.0, "operation": "register", "model": "m", "start": 0.0, "end": 0.1}
+    return cell("register", [{**said, "outcome": "fail", "detail": "no such package"}])
+
+
 def verdicts(record: CellRecord) -> dict[str, Verdict]:
     return {measure.name: measure.verdict for measure in DETERMINISM.judge(record)}
 
@@ -187,6 +192,7 @@ def test_registrations() -> None:
         (reads([]), "0 answers came"),
         (reads([0.001] * 300, shapes=()), "no answer was looked at"),
         (registrations([0.1] * 8), "7 registrations were made"),
+        (refused_at_once(), "the first registration was refused: no such package"),
     ],
 )
 def test_what_was_not_measured_is_never_a_pass(record: CellRecord, words: str) -> None:

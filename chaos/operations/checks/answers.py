@@ -12,8 +12,8 @@ __all__ = ["Answers", "followed"]
 
 
 class Answers:
-    """Each operation that is alone in its step, while no fault is in force and the state before it is known; and that
-    each is answered."""
+    """Each operation that is alone in its step, while no fault is in force and the state before it is known; that each
+    is answered, and each inference, whatever else goes on, with what it asked for."""
 
     name = "model"
 
@@ -25,7 +25,7 @@ class Answers:
                 if len(overlapping) == 1 and record.calm(done):
                     words = _wrong(done, reference)
                 else:
-                    words = _unanswered(done, record)
+                    words = _strange(done) or _unanswered(done, record)
                 if words:
                     yield Violation(self.name, f"'{done}' {words}", step, (done.number,))
 
@@ -49,6 +49,13 @@ def followed(record: ProgramRecord) -> Iterator[tuple[Reference, int]]:
             reference.saw(looks[step].state)
 
 
+def _strange(done: Done) -> str:
+    """Whether an inference was given another one's answer; empty if not."""
+    if done.operation == "infer" and done.outcome == "ok" and not (done.told or {}).get("own", True):
+        return "was answered 200, and not with what it asked for: its nonce is not in the answer"
+    return ""
+
+
 def _unanswered(done: Done, record: ProgramRecord) -> str:
     """What is wrong with one that others overlap: that nobody answered, without a fault; empty if nothing is."""
     return "" if done.known or done.lost or not _quiet(done, record) else f"was not answered: {done.detail}"
@@ -70,7 +77,7 @@ def _wrong(done: Done, reference: Reference) -> str:
         return f"was answered {done.status}, and nothing forbids it: {done.detail}"
     if expected == "refused" and done.outcome == "ok":
         return f"was answered {done.status}, and cannot have been done"
-    return _reading(done, reference) if done.outcome == "ok" else ""
+    return _strange(done) or _reading(done, reference) if done.outcome == "ok" else ""
 
 
 def _reading(done: Done, reference: Reference) -> str:

@@ -105,6 +105,7 @@ def _operation(operation: Operation) -> str:
         case "register" | "load":
             words += f" with {workers} {'worker' if workers == 1 else 'workers'}"
             words += f" (package '{operation.package}')" if operation.package != "good" else ""
+            words += f", in batches of {operation.batch}" if operation.batch > 1 else ""
         case "scale":
             words += f" to {workers}"
         case "infer" | "pause":
