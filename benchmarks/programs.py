@@ -4,7 +4,8 @@
     python -m benchmarks.programs --defects scale_adds,none --seeds 3
 
 Every run is a ``chaos verify`` of its own, without a database. What is in ``--out`` already is not run again. A defect
-is missed if no program of the budget fails; without a defect a failure is a false alarm.
+is missed if no program of the budget fails; without a defect a failure is a false alarm. The counterexamples of the
+first ``--replayed`` seeds are replayed by ``chaos run``: some times with the defect, and once without.
 """
 
 from __future__ import annotations
@@ -26,12 +27,16 @@ from chaos.operations.program import Program
 from chaos.sla.rates import Rate
 
 NONE = "none"
+REPLAYS = 3
+CHAOS = (str(Path(sys.executable).parent / "chaos"), "--no-version-check", "--no-log-file")
 LONGEST_SECONDS = 4 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One verification. ``check`` is the one that failed, empty if none did; ``size`` that of the shrunk program."""
+    """One verification. ``check`` is the one that failed, empty if none did; ``size`` that of the shrunk program.
+
+    ``replays`` are the exit codes of its counterexample by ``chaos run``, ``correct`` those without the defect."""
 
     defect: str
     seed: int
@@ -45,6 +50,8 @@ class Run:
     size: int = 0
     whole: bool = False
     reproduced: bool = False
+    replays: tuple[int, ...] = ()
+    correct: tuple[int, ...] = ()
 
 
 def main() -> int:
@@ -56,6 +63,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10, help="seeds 1 to this")
     parser.add_argument("--examples", type=int, default=2000, help="the budget of each run")
     parser.add_argument("--faults", default="all", help="as `chaos verify` takes them")
+    parser.add_argument("--replayed", type=int, default=1, help="seeds whose counterexamples are replayed")
     parser.add_argument("--lanes", type=int, default=2, help="runs side by side")
     parser.add_argument("--out", type=Path, help="where runs are kept, as JSON")
     options = parser.parse_args()
@@ -67,7 +75,7 @@ def main() -> int:
     due = [(name, seed) for seed in range(1, options.seeds + 1) for name in names if (name, seed) not in done]
 
     def one(case: tuple[str, int]) -> Run:
-        return _run(*case, options.examples, options.faults)
+        return _run(*case, options.examples, options.faults, replay=case[1] <= options.replayed)
 
     with ThreadPoolExecutor(options.lanes) as pool:
         for run in pool.map(one, due):
@@ -90,15 +98,10 @@ def _there(path: Path | None) -> bool:
     return path is not None and path.exists()
 
 
-def _run(defect: str, seed: int, examples: int, faults: str) -> Run:
+def _run(defect: str, seed: int, examples: int, faults: str, replay: bool) -> Run:
     with tempfile.TemporaryDirectory() as directory:
-        command = [
-            str(Path(sys.executable).parent / "chaos"),
-            "--no-version-check",
-            "--no-log-file",
-            "verify",
-        ]
-        command += ["--seed", str(seed), "--examples", str(examples), "--faults", faults, "--database", NONE]
+        command = [*CHAOS, "verify", "--seed", str(seed), "--examples", str(examples)]
+        command += ["--faults", faults, "--database", NONE]
         command += [] if defect == NONE else ["--defect", defect]
         began = time.monotonic()
         done = subprocess.run(
@@ -110,6 +113,10 @@ def _run(defect: str, seed: int, examples: int, faults: str) -> Run:
         if not path.exists():
             return Run(defect, seed, "none", done.stderr[-300:], 0, 0, None, took)
         told = json.loads(path.read_text(encoding="utf-8"))
+        counterexample = Path(directory) / "counterexample.json"
+        replay = replay and defect != NONE and counterexample.exists()
+        replays = [_replay(counterexample) for _ in range(REPLAYS)] if replay else []
+        correct = [_replay(counterexample, "--var", "defect=none")] if replay else []
     about = {name: told[name] for name in ("verdict", "reason", "examples", "operations", "rate")}
     failure = next(iter(told["failures"]), None)
     if failure is None:
@@ -122,8 +129,16 @@ def _run(defect: str, seed: int, examples: int, faults: str) -> Run:
         size=Program.model_validate({"steps": failure["smallest"]}).size,
         whole=failure["whole"],
         reproduced=failure["reproduced"],
+        replays=tuple(replays),
+        correct=tuple(correct),
         **about,
     )
+
+
+def _replay(counterexample: Path, *variables: str) -> int:
+    """The exit code of one run of it by the stock Chaos Toolkit."""
+    command = [*CHAOS, "run", counterexample.name, *variables]
+    return subprocess.run(command, cwd=counterexample.parent, capture_output=True, timeout=600).returncode
 
 
 def _bad(name: str, runs: Sequence[Run]) -> bool:
@@ -133,8 +148,11 @@ def _bad(name: str, runs: Sequence[Run]) -> bool:
 
 def _table(runs: Sequence[Run]) -> Iterator[str]:
     """One line a defect."""
-    yield "| defect | found | 95 % interval | programs until then | smallest found | smallest possible | found by |"
-    yield "|---|---|---|---|---|---|---|"
+    yield (
+        "| defect | found | 95 % interval | programs until then | smallest found | smallest possible "
+        "| found by | replay fails | replay without it passes |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
     for name in dict.fromkeys(run.defect for run in runs):
         of = [run for run in runs if run.defect == name]
         found = [run for run in of if run.check]
@@ -145,7 +163,14 @@ def _table(runs: Sequence[Run]) -> Iterator[str]:
         least = str(Defect(name).smallest) if name != NONE else ""
         until = f"{median(run.examples for run in found):g}" if found else ""
         size = f"{median(run.size for run in found):g}" if found else ""
-        yield f"| `{name}` | {rate.count} of {rate.n} | {low:.0%} to {high:.0%} | {until} | {size} | {least} | {by} |"
+        replays = [code for run in found for code in run.replays]
+        correct = [code for run in found for code in run.correct]
+        again = f"{sum(code != 0 for code in replays)} of {len(replays)}" if replays else ""
+        passes = f"{correct.count(0)} of {len(correct)}" if correct else ""
+        yield (
+            f"| `{name}` | {rate.count} of {rate.n} | {low:.0%} to {high:.0%} | {until} | {size} | {least} "
+            f"| {by} | {again} | {passes} |"
+        )
 
 
 if __name__ == "__main__":

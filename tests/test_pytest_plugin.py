@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,11 +14,25 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "verify.md"
 
 
-def ran(directory: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "someones-rules"
+version = "1.0"
+"""
+
+
+def ran(
+    directory: Path, text: str, *arguments: str, site: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     (directory / "test_mine.py").write_text(text)
     (directory / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "test_mine.py"]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=110)
+    env = {**os.environ, **({"PYTHONPATH": str(site)} if site else {})}
+    return subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, timeout=110)
 
 
 def shown() -> str:
@@ -26,8 +41,22 @@ def shown() -> str:
     return re.sub(r', target="[^"]*", examples=\d+', ", examples=3", text)
 
 
-def test_the_example_of_the_documentation_runs(tmp_path: Path) -> None:
-    ended = ran(tmp_path, shown())
+def installed(directory: Path, text: str) -> Path:
+    """A package of somebody's own with this text, built and installed into a directory."""
+    source = directory / "source"
+    (source / "someones_rules").mkdir(parents=True)
+    (source / "someones_rules" / "__init__.py").write_text(text)
+    (source / "pyproject.toml").write_text(PROJECT)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+    options = ["--no-build-isolation", "--no-index", "--target", str(directory / "site")]
+    subprocess.run([*pip, *options, str(source)], check=True, timeout=100)
+    return directory / "site"
+
+
+def test_rules_and_invariants_work_from_a_package_of_their_own(tmp_path: Path) -> None:
+    rules, test = shown().split("\n\n\ndef ", 1)
+    site = installed(tmp_path, rules)
+    ended = ran(tmp_path, f"from someones_rules import Mine, Prompt\n\n\ndef {test}", site=site)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
