@@ -265,7 +265,6 @@ FAULTS = (
     _Fault("process", {"action": "stop"}, of_model=True),
     _Fault("process", {"action": "kill"}, of_model=True),
     _Fault("process", {"action": "kill", "role": "manager"}, ours=True),
-    _Fault("process", {"action": "stop", "role": "manager"}, ours=True),
     _Fault("process", {"action": "kill", "role": "proxy"}, ours=True),
     _Fault("cpu", {"cores": 1}),
     _Fault("connections", {"kind": "slowloris", "connections": 40, "rate": 400}),
