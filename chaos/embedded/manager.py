@@ -139,7 +139,9 @@ class Manager:
         async with model.lock:
             if self.models.get(model.name) is not model:
                 raise Refusal(404, "ModelNotFoundException", f"Model not found: {model.name}")
-            await self._remove(model, 0.0 if self._fleet.hurried(model) else DRAIN_SECONDS)
+            # of a registration that gave up for this, no worker is left that could serve what waits
+            served = model.workers and not self._fleet.hurried(model)
+            await self._remove(model, DRAIN_SECONDS if served else 0.0)
         if Defect.UNREGISTER_THEN_REGISTER_STALE in self.defects:
             self._counts[model.name] = model.max_workers
 

@@ -34,6 +34,7 @@ PACKAGES: Mapping[str, str] = {
     "broken": "broken",
     "scarce": "scarce",
     "missing": "no-such-package",
+    "hungry": "allocate",
 }
 """What a program's packages are called in a target's model store."""
 

@@ -8,8 +8,7 @@ programs differ more than if all had a bit of everything. Your own rules go into
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -23,12 +22,13 @@ from hypothesis.stateful import (
     rule,
 )
 
+from chaos.operations.offered import FAULTS, OOM
 from chaos.operations.program import NAMES, Concurrent, Inject, Operation, Program, Quiesce, Revert, Step
 
 __all__ = ["Programs"]
 
 BEYOND = 1000
-"""More workers than any node bears."""
+"""More workers than any node bears: only asked of a target that says what it bears, for another may try."""
 LONG_MS, SHORT_MS = 300.0, 5.0
 BATCH = 4
 ADMIT_MS = 60.0
@@ -63,7 +63,8 @@ class Programs(RuleBasedStateMachine):
     """The rules. ``run`` takes the whole program, and raises if something is wrong with it; it is set by who draws.
 
     ``abilities`` are the names of the operations that the target has; with ``batch`` it serves models in batches, with
-    ``restarts`` it is ours, and replaces each of its processes. ``faults`` are the names of those that may be injected.
+    ``limits`` it says what it can bear, with ``ours`` it is the embedded platform. ``faults`` are the names of those
+    that may be injected.
     """
 
     run: ClassVar[Callable[[Program], None]]
@@ -143,6 +144,8 @@ class Programs(RuleBasedStateMachine):
     def register_what_fails(self, how: tuple[Any, int], again: bool) -> Any:
         """A model that cannot be served; its name is free afterwards, for one that can."""
         package, workers = how
+        if workers == BEYOND and "limits" not in self.abilities:
+            package, workers = "missing", 1
         name = self._name()
         self.add(Operation(do="register", model=name, package=package, workers=workers))
         if again:
@@ -169,10 +172,11 @@ class Programs(RuleBasedStateMachine):
         self.add(Operation(do="scale", model=model, workers=workers, lose=lose))
 
     @precondition(lambda self: "scale" in self.abilities)
-    @rule(model=models, workers=st.sampled_from([BEYOND, -1]))
+    @rule(model=models, workers=st.sampled_from([-1, BEYOND]))
     def scale_beyond(self, model: str, workers: int) -> None:
-        """More than there can be, or fewer."""
-        self.add(Operation(do="scale", model=model, workers=workers))
+        """Fewer than there can be, or more."""
+        if workers < BEYOND or "limits" in self.abilities:
+            self.add(Operation(do="scale", model=model, workers=workers))
 
     # using and reading
 
@@ -234,7 +238,7 @@ class Programs(RuleBasedStateMachine):
         offered = [
             fault
             for fault in FAULTS
-            if fault.name in self.faults and (not fault.ours or "restarts" in self.abilities)
+            if fault.name in self.faults and (not fault.ours or "ours" in self.abilities)
         ]
         if offered:
             self._held += 1
@@ -242,31 +246,22 @@ class Programs(RuleBasedStateMachine):
             arguments = {**fault.arguments, **({"model": model} if fault.of_model else {})}
             self.add(Inject(inject=fault.name, id=f"f{self._held}", arguments=arguments))
 
+    @precondition(lambda self: {OOM} <= {*self.faults} and "ours" in self.abilities)
+    @precondition(lambda self: not self._held and not self.full)
+    @rule(target=models, workers=st.integers(1, 2))
+    def run_out_of_memory(self, workers: int) -> str:
+        """A model of which a worker is killed for the memory that it takes."""
+        name = self._name()
+        self._held += 1
+        self.add(
+            Operation(do="register", model=name, package="hungry", workers=workers),
+            Inject(inject=OOM, id=f"f{self._held}", arguments={"model": name}),
+        )
+        return name
+
     @precondition(lambda self: self._held)
     @rule()
     def revert(self) -> None:
         """It is reverted, and all comes to rest."""
         self.add(Revert(revert=f"f{self._held}"))
         self._held = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """A fault of the catalogue with its arguments. ``of_model``: a model is one of them; ``ours``: nobody would put
-    right what it does to somebody's own server."""
-
-    name: str
-    arguments: Mapping[str, Any]
-    of_model: bool = False
-    ours: bool = False
-
-
-FAULTS = (
-    _Fault("process", {"action": "stop"}, of_model=True),
-    _Fault("process", {"action": "kill"}, of_model=True),
-    _Fault("process", {"action": "kill", "role": "manager"}, ours=True),
-    _Fault("process", {"action": "kill", "role": "proxy"}, ours=True),
-    _Fault("cpu", {"cores": 1}),
-    _Fault("connections", {"kind": "slowloris", "connections": 40, "rate": 400}),
-)
-"""What programs may inject, in the order in which a failure is made simpler: the first is the simplest."""

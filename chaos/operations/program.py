@@ -37,8 +37,9 @@ __all__ = [
 NAMES = "abcdefghijklmnopqrstuvwxyz"
 """What models are called, in the order in which they turn up."""
 
-Package = Literal["good", "broken", "scarce", "missing"]
-"""``broken``: its handler cannot be loaded; ``scarce``: its third worker cannot start; ``missing``: there is none."""
+Package = Literal["good", "broken", "scarce", "missing", "hungry"]
+"""``hungry``: it takes as much memory as a request asks for; ``broken``: its handler cannot be loaded; ``scarce``: its
+third worker cannot start; ``missing``: there is none."""
 
 
 class _Part(BaseModel):

@@ -23,7 +23,7 @@ from chaos.targets.context import Owe
 from chaos.targets.options import redacted
 from chaos.targets.registry import EMBEDDED, open_by_url, parse_url
 
-__all__ = ["CALM_SECONDS", "House", "Place", "house"]
+__all__ = ["CALM_SECONDS", "House", "Place", "house", "is_ours"]
 
 CALM_SECONDS = 15.0
 """How long a target may take after something was done to it until it is healthy again."""
@@ -34,12 +34,24 @@ ASK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A target by its URL, the defects to be seeded in it, the ``directory`` of the run, and hosts that are allowed."""
+    """A target by its URL, the defects to be seeded in it, the ``directory`` of the run, and hosts that are allowed.
+
+    ``links`` are those of its own links that run through the fault proxy whose API is at ``link_api``."""
 
     url: str
     defects: tuple[str, ...]
     directory: Path
     allow: tuple[str, ...] = ()
+    link_api: str = ""
+    links: tuple[str, ...] = ()
+
+
+def is_ours(place: Place) -> bool:
+    """Whether the target is the embedded platform, which we start, and start again.
+
+    :raises ChaosError: if the URL is none
+    """
+    return parse_url(place.url, place.defects, place.allow).adapter == EMBEDDED
 
 
 class House:
@@ -50,8 +62,7 @@ class House:
         self._place = place
         self._owe = owe
         self._problem = problem
-        self.ours = parse_url(place.url, place.defects, place.allow).adapter == EMBEDDED
-        """Whether the target is the embedded platform, which we start, and start again."""
+        self.ours = is_ours(place)
         self._before: set[str] = set()
         self.target: Target = self._make()
 
@@ -101,7 +112,15 @@ class House:
 
     def _make(self) -> Target:
         at = self._place
-        return open_by_url(at.url, at.defects, directory=at.directory, allow=at.allow, owe=self._owe)
+        return open_by_url(
+            at.url,
+            at.defects,
+            directory=at.directory,
+            allow=at.allow,
+            owe=self._owe,
+            link_api=at.link_api,
+            links=at.links,
+        )
 
     async def _well(self) -> bool:
         with anyio.move_on_after(CALM_SECONDS):

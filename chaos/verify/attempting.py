@@ -5,37 +5,57 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import anyio
 
 from chaos.errors import CapabilityError, ChaosError
 from chaos.history import Event, HistoryWriter
+from chaos.operations.checks.base import Violation
 from chaos.operations.checks.judging import judge
 from chaos.operations.confirming import Tried, failed_checks
 from chaos.operations.program import Program
 from chaos.operations.record import program_of
 from chaos.operations.running import Bounds, Running
+from chaos.proxy.process import FaultProxy
 from chaos.session.books import Books
 from chaos.session.contexts import Contexts
 from chaos.session.deadlines import shielded
-from chaos.session.house import CALM_SECONDS, House, house
+from chaos.session.house import CALM_SECONDS, House, house, is_ours
 from chaos.session.injecting import LeaseInjector
 from chaos.session.leases import Leases
 from chaos.session.plan import sub_seed
 from chaos.session.safety import Safety, SafetyLimits
 from chaos.sla.statistics import load
-from chaos.targets.base import ControlRequests, Describe, Infer, Register, RegisterBatched, Scale, need
+from chaos.targets.base import (
+    ControlRequests,
+    Describe,
+    Infer,
+    Limits,
+    Register,
+    RegisterBatched,
+    Scale,
+    need,
+)
 from chaos.targets.options import redacted
 from chaos.traffic.running import RunningTraffic
 from chaos.traffic.spec import WorkerSpec
 from chaos.verify.asked import Verification
 from chaos.verify.bystander import Bystander
 
-__all__ = ["Attempts"]
+__all__ = ["Attempts", "UnwellError"]
 
 ALWAYS = ("register", "unregister", "infer", "describe", "list")
 SHORT_SECONDS, TIMES = 1.0, 5.0
+
+
+class UnwellError(ChaosError):
+    """A program left the target unable to serve. It was ``tried``, and failed; no other can be."""
+
+    def __init__(self, tried: Tried) -> None:
+        super().__init__("the target is not well any more, and it is not ours to start again")
+        self.tried = tried
 
 
 class Attempts:
@@ -62,6 +82,10 @@ class Attempts:
         load()
         asked, problem = self._asked, self._problem
         place = asked.place
+        if "link" in asked.faults and is_ours(place):
+            proxy = await stack.enter_async_context(FaultProxy(sub_seed(asked.drawn.seed, "proxy")))
+            place = replace(place, link_api=proxy.api, links=("replica",))
+        self._link_api = place.link_api
         books = Books(asked.run_id, redacted(place.url), place.directory, problem)
         await stack.enter_async_context(books)
         self._house: House = await stack.enter_async_context(house(place, books.owe, problem))
@@ -83,14 +107,15 @@ class Attempts:
         """What the target is able to: the names of its operations, and what :class:`Programs` says beside them."""
         target = self._house.target
         able = {"scale": isinstance(target, Scale), "batch": isinstance(target, RegisterBatched)}
-        able["restarts"] = self._house.ours
+        able |= {"limits": isinstance(target, Limits), "ours": self._house.ours}
         return frozenset({*ALWAYS, *(name for name, is_so in able.items() if is_so)})
 
     async def run(self, program: Program, quick: bool = False) -> Tried:
         """Run a program once, and judge it.
 
         :param quick: wait for rest only for some times as long as it has taken so far
-        :raises ChaosError: if the target cannot be asked, or is not well afterwards and is not ours to start again
+        :raises UnwellError: if the target is not well afterwards, and is not ours to start again
+        :raises ChaosError: if the target cannot be asked
         """
         await self._bystander.there()
         self._held = []
@@ -108,15 +133,18 @@ class Attempts:
         assert record is not None  # noqa: S101 - it was run
         self._longest = max([self._longest, *(seen.rest or 0.0 for seen in record.seen)])
         violations = judge(record, self._asked.checks)
+        # what did not go while it was cleaned up will not
+        gone = any(seen.when == "clean" and seen.rest is not None for seen in record.seen)
+        well = await self._house.tidy(f"program {self.count}", CALM_SECONDS if gone else 0.0)
+        if not well and not failed_checks(violations):
+            violations.append(Violation("convergence", "after it the target was not well any more"))
         if failed_checks(violations):
             for event in record.events:
                 self._history.append(**event)
             told = [violation.document() for violation in violations]
             self._history.append("judged", attempt=self.count, violations=told)
-        # what did not go while it was cleaned up will not
-        gone = any(seen.when == "clean" and seen.rest is not None for seen in record.seen)
-        if not await self._house.tidy(f"program {self.count}", CALM_SECONDS if gone else 0.0):
-            raise ChaosError("the target is not well any more, and it is not ours to start again")
+        if not well:
+            raise UnwellError(Tried(record, violations))
         return Tried(record, violations)
 
     def _bounds(self, quick: bool) -> Bounds:
@@ -129,7 +157,7 @@ class Attempts:
             raise CapabilityError(f"programs have no faults that send traffic ({spec.worker})")
 
         seed = self._asked.drawn.seed
-        return Contexts(self._house.target, "", seed, self._hold, self._leases, traffic)
+        return Contexts(self._house.target, self._link_api, seed, self._hold, self._leases, traffic)
 
     def _hold(self, kind: str, at: float | None = None, **values: Any) -> Event:
         event: Event = {"kind": kind, "at": time.monotonic() if at is None else at, **values}

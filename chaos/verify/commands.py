@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -16,7 +16,7 @@ from chaos.errors import ChaosError
 from chaos.history import read_history
 from chaos.operations.checks.judging import CHECKS
 from chaos.operations.drawing import Drawn
-from chaos.operations.machine import FAULTS
+from chaos.operations.offered import OFFERED
 from chaos.operations.running import Bounds
 from chaos.reporting.verify.summary import summarise
 from chaos.reporting.verify.view import open_search
@@ -28,6 +28,7 @@ from chaos.sla.results import Verdict
 from chaos.targets.options import redacted
 from chaos.targets.registry import open_by_url, parse_url
 from chaos.verify.asked import Verification
+from chaos.verify.attempting import UnwellError
 from chaos.verify.databases import DATABASE, open_database
 from chaos.verify.replaying import read_program
 from chaos.verify.verifying import Verifying
@@ -85,8 +86,7 @@ def verify(
         parse_defects(defects)
         parse_url(target, defects, allow)
         open_by_url(target, defects, allow=allow)
-        offered = sorted({fault.name for fault in FAULTS})
-        injected = _known("--faults", _named(faults, offered), offered)
+        injected = _known("--faults", _named(faults, OFFERED), OFFERED)
         checks = _known("--only", only, [check.name for check in CHECKS])
         program = read_program(replay) if replay is not None else None
         drawn = Drawn(
@@ -117,11 +117,14 @@ def verify(
 
 
 def _verified(asked: Verification) -> int:
-    """Run a verification and say what it found; the exit code."""
+    """Run a verification and say what it found, also if the target is gone by then; the exit code."""
     view = open_search(sys.stderr)
     running = Verifying(asked, view)
+    signalled = 0
     try:
         signalled = until_signalled(running.run)
+    except UnwellError as error:
+        click.echo(f"error: {error}", err=True)
     finally:
         view.close()
     directory = asked.place.directory
@@ -139,13 +142,13 @@ def _verified(asked: Verification) -> int:
     return 0 if summary.verdict is Verdict.PASS else 1
 
 
-def _named(words: str, all_: list[str]) -> list[str]:
+def _named(words: str, all_: Sequence[str]) -> Sequence[str]:
     if words == "all":
         return all_
     return [word.strip() for word in words.split(",") if word.strip() not in ("", NONE)]
 
 
-def _known(option: str, names: Iterable[str], known: list[str]) -> list[str]:
+def _known(option: str, names: Iterable[str], known: Sequence[str]) -> list[str]:
     found = list(dict.fromkeys(names))
     for name in found:
         if name not in known:

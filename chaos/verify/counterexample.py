@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from chaos.operations.program import Program
+from chaos.operations.program import Inject, Program
 from chaos.reporting.verify.words import steps_said
 from chaos.reporting.write import write_file
 from chaos.session.house import Place
@@ -76,6 +76,7 @@ def counterexample(program: Program, check: str, words: str, place: Place, run_i
                         "models": [{"name": "bystander", "package": "sleep", "workers": 1}],
                         "probes": [{"file": PROBE}],
                         "checks": [{"check": "program"}],
+                        **({"links": ["replica"]} if "link" in _faults(program) else {}),
                         "safety": {"all_replicas": True},
                         "seconds": {"baseline": SECONDS, "recovery": SECONDS},
                         "reports": "${reports}",
@@ -114,6 +115,10 @@ def counterexample(program: Program, check: str, words: str, place: Place, run_i
         ],
         "runtime": {"hypothesis": {"strategy": "default"}, "rollbacks": {"strategy": "always"}},
     }
+
+
+def _faults(program: Program) -> set[str]:
+    return {step.inject for step in program.steps if isinstance(step, Inject)}
 
 
 _TITLES = {

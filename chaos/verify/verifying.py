@@ -20,7 +20,7 @@ import psutil
 from chaos import __version__
 from chaos.errors import ChaosError
 from chaos.history import HistoryWriter
-from chaos.operations.confirming import Failure, Tried, confirm, failed_checks
+from chaos.operations.confirming import Tried, confirm, failed_checks
 from chaos.operations.coverage import points_of
 from chaos.operations.drawing import draw
 from chaos.operations.program import Program
@@ -28,7 +28,7 @@ from chaos.reporting.terminal import View
 from chaos.sla.results import Verdict
 from chaos.targets.options import redacted
 from chaos.verify.asked import Verification
-from chaos.verify.attempting import Attempts
+from chaos.verify.attempting import Attempts, UnwellError
 from chaos.verify.counterexample import write_counterexample
 
 __all__ = ["Verifying"]
@@ -119,7 +119,11 @@ class Verifying:
         """A program that was drawn; what is wrong with it, in a word or two."""
         self._examples += 1
         began = time.monotonic()
-        tried = await self._attempts.run(program)
+        unwell: UnwellError | None = None
+        try:
+            tried = await self._attempts.run(program)
+        except UnwellError as error:
+            tried, unwell = error.tried, error
         failed = failed_checks(tried.violations)
         self._write(
             "example",
@@ -135,13 +139,23 @@ class Verifying:
             self._write("memory", rss=psutil.Process().memory_info().rss, examples=self._examples)
         if failed:
             self._first = tried, self._attempts.count
+        if unwell is not None:
+            self._confirming(program)
+            raise unwell
         return ", ".join(failed)
+
+    def _confirming(self, found: Program) -> str:
+        """Write down a program as it was found, so that it is kept whatever comes; the check it failed in."""
+        first, _ = self._first
+        check = failed_checks(first.violations)[0]
+        name = self._counterexample(found, check, first)
+        self._write("confirming", check=check, program=found.document(), counterexample=name)
+        return check
 
     async def _confirm(self, found: Program) -> None:
         """See whether it comes again, make it smaller, and write that down."""
         first, number = self._first
-        check = failed_checks(first.violations)[0]
-        self._write("confirming", check=check, program=found.document())
+        check = self._confirming(found)
         last, runs = number, 0
 
         async def attempt(program: Program, quick: bool = False) -> Tried:
@@ -167,14 +181,14 @@ class Verifying:
             whole=failure.whole,
             first=number,
             last=last,
-            counterexample=self._counterexample(failure),
+            counterexample=self._counterexample(failure.smallest, failure.check, failure.last),
         )
 
-    def _counterexample(self, failure: Failure) -> str:
+    def _counterexample(self, program: Program, check: str, tried: Tried) -> str:
         asked = self._asked
-        words = next(each.words for each in failure.last.violations if each.check == failure.check)
+        words = next(each.words for each in tried.violations if each.check == check)
         return write_counterexample(
-            asked.place.directory, failure.smallest, failure.check, words, asked.place, asked.run_id
+            asked.place.directory, program, check, words, asked.place, asked.run_id
         ).name
 
     def _write(self, kind: str, **values: Any) -> None:

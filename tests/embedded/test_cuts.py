@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.embedded.harness import Platform, eventually, started
 
 NOTICED_SECONDS = 3.5
 """A link that swallows everything is given up after 2 s."""
+
+SLOW_TO_LOAD = "import time\n\n\ndef model_fn(model_dir):\n    time.sleep(60)\n"
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,24 @@ def test_without_the_manager_the_proxy_goes_on_as_it_was_told(rig: CutPlatform, 
     path = "/models/pair?min_worker={0}&max_worker={0}&synchronous=true"
     for workers in (3, 2):
         assert rig.platform.manage("PUT", path.format(workers)).status == 200, "the control plane works again"
+
+
+def test_a_request_to_a_registration_that_gives_up_is_answered(rig: CutPlatform, tmp_path: Path) -> None:
+    """The proxy hears late that the model leaves, and takes a request that no worker will ever serve."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "inference.py").write_text(SLOW_TO_LOAD)
+    rig.proxy.cut("manager", "late")
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            asked = f"/models?url={tmp_path}&model_name=hasty&initial_workers=1&synchronous=true"
+            registered = pool.submit(rig.platform.manage, "POST", asked)
+            time.sleep(0.6)  # the proxy knows of the model, which has no worker yet
+            unregistered = pool.submit(rig.platform.manage, "DELETE", "/models/hasty")
+            assert registered.result().status == 404, "somebody else does not want it any more"
+            assert rig.platform.predict("hasty").status == 503
+            assert unregistered.result().status == 200
+    finally:
+        rig.proxy.restore("manager", "late")
 
 
 def test_links_that_are_merely_late_stand(rig: CutPlatform) -> None:

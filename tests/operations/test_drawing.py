@@ -19,9 +19,9 @@ class All(Programs):
     """Everything that there is."""
 
     abilities = frozenset(
-        {"register", "unregister", "scale", "infer", "describe", "list", "batch", "restarts"}
+        {"register", "unregister", "scale", "infer", "describe", "list", "batch", "limits", "ours"}
     )
-    faults = ("process", "cpu")
+    faults = ("process", "cpu", "link", "oom")
 
 
 def collected(found: list[Program]) -> Callable[[Program], str]:
@@ -67,20 +67,20 @@ def test_what_a_target_cannot_do_is_not_asked_of_it() -> None:
 
     assert not any(operation.do == "scale" for program in found for _, _, operation in program.operations())
     assert not any(isinstance(step, Inject) for program in found for step in program.steps)
+    assert all(operation.workers < 100 for program in found for _, _, operation in program.operations())
 
 
-def test_what_only_our_own_platform_puts_right_is_not_done_to_others() -> None:
-    def roles(restarts: bool) -> set[str]:
+def test_what_only_the_embedded_platform_has_is_not_done_to_others() -> None:
+    def injected(ours: bool) -> set[str]:
         class Faulty(All):
-            abilities = All.abilities if restarts else All.abilities - {"restarts"}
+            abilities = All.abilities if ours else All.abilities - {"ours"}
 
         found: list[Program] = []
         draw(Faulty, collected(found), Drawn(150, 20, 1))
-        steps = [step for program in found for step in program.steps if isinstance(step, Inject)]
-        return {str(step.arguments.get("role", "replica")) for step in steps}
+        return {step.inject for program in found for step in program.steps if isinstance(step, Inject)}
 
-    assert roles(restarts=True) == {"replica", "manager", "proxy"}
-    assert roles(restarts=False) == {"replica"}
+    assert injected(ours=True) == {"process", "cpu", "link", "oom"}
+    assert injected(ours=False) == {"process", "cpu"}
 
 
 def _fails(program: Program) -> str:

@@ -12,7 +12,7 @@ from chaos.operations.checks.answers import followed
 from chaos.operations.checks.base import Violation
 from chaos.operations.record import CHANGES, Done, ProgramRecord, Seen
 from chaos.properties.idempotence import ACCEPTABLE, acceptable
-from chaos.properties.standing import in_short
+from chaos.properties.standing import differences, in_short
 
 __all__ = ["Convergence", "Idempotence", "Rollback"]
 
@@ -50,12 +50,8 @@ class Convergence(_Ends):
         yield from super().check(record)
         for seen in record.seen:
             if seen.when == "end" and seen.rest is None:
-                *_, (reference, step) = followed(record)
-                reference.apply(record.of_step(step))
-                reference.saw(seen.state)
-                yield Violation(
-                    self.name, f"at the end {in_short(reference.wrong(seen.state)) or 'it still moved'}"
-                )
+                wrong = _wrong_at_the_end(record, seen)
+                yield Violation(self.name, f"at the end {in_short(wrong) or 'it still moved'}")
 
 
 class Idempotence(_Ends):
@@ -76,6 +72,18 @@ class Idempotence(_Ends):
                 if each.known and not acceptable(each.operation, each.status, each.detail):
                     words = f"'{each}', asked {len(done)} times, was answered {each.status}: {each.detail}"
                     yield Violation(self.name, words, step, (each.number,))
+
+
+def _wrong_at_the_end(record: ProgramRecord, seen: Seen) -> list[str]:
+    """What is wrong when all faults are reverted; of a program without operations, what differs from before it."""
+    *_, last = [None, *followed(record)]
+    if last is None:
+        before = next(other.state for other in record.seen if other.when == "before")
+        return differences(before, seen.state)
+    reference, step = last
+    reference.apply(record.of_step(step))
+    reference.saw(seen.state)
+    return reference.wrong(seen.state)
 
 
 def kind_of(done: Sequence[Done]) -> str:

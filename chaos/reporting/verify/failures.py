@@ -77,6 +77,7 @@ class _Open:
     runs: list[_Run] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
     tried: int = 0
+    counterexample: str = ""
 
 
 def failures_of(events: Sequence[Event]) -> list[FailureSummary]:
@@ -104,6 +105,7 @@ def failures_of(events: Sequence[Event]) -> list[FailureSummary]:
                 held.checks += event["failed"]
             case "confirming":
                 held.checks.insert(0, event["check"])
+                held.counterexample = event.get("counterexample", "")
             case "shrinking":
                 held.tried = event["runs"]
             case "failure":
@@ -145,6 +147,7 @@ def _broken_off(held: _Open) -> FailureSummary:
         ended=False,
         violations=alike[-1].violations if alike else (),
         record=alike[-1].record() if alike else None,
+        counterexample=held.counterexample,
     )
 
 
