@@ -138,10 +138,26 @@ def cuts(program: Program) -> Iterator[Cut]:
 def _whole(program: Program, found: Iterator[Sequence[Step]]) -> Iterator[Program]:
     """Those that are programs, and other ones."""
     for steps in found:
-        held = {step.id for step in steps if isinstance(step, Inject)}
-        kept = tuple(step for step in steps if not isinstance(step, Revert) or step.revert in held)
+        kept = _reverting(steps)
         if kept and kept != program.steps:
             yield Program(steps=kept)
+
+
+def _reverting(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Without reverts of what is not in force; none at all if a fault is injected again before its revert."""
+    kept: list[Step] = []
+    held: set[str] = set()
+    for step in steps:
+        if isinstance(step, Inject):
+            if step.id in held:
+                return ()
+            held.add(step.id)
+        elif isinstance(step, Revert):
+            if step.revert not in held:
+                continue
+            held.discard(step.revert)
+        kept.append(step)
+    return tuple(kept)
 
 
 def _without_kinds(program: Program) -> Iterator[Sequence[Step]]:
@@ -217,7 +233,9 @@ def _simpler(step: Step) -> Iterator[Step]:
 def _plainer(operation: Operation) -> Iterator[Operation]:
     if operation.lose:
         yield operation.model_copy(update={"lose": ""})
-    if operation.package == "scarce":
+    if operation.batch > 1:
+        yield operation.model_copy(update={"batch": 1})
+    if operation.package in ("scarce", "hungry"):
         yield operation.model_copy(update={"package": "good"})
     if operation.do in ("register", "scale"):
         for workers in range(1 if operation.do == "register" else 0, min(operation.workers, 4)):

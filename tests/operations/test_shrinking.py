@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaos.operations.program import Concurrent, Inject, Operation, Program, Quiesce, Revert
+from chaos.operations.program import Concurrent, Inject, Operation, Program, Quiesce, Revert, Step
 from chaos.operations.shrinking import Shrunk, cuts, renamed, shrink
 
 REGISTER = Operation(do="register", model="a", workers=2)
@@ -106,6 +106,27 @@ def test_cuts_are_programs_and_none_is_larger(drawn: list[Operation]) -> None:
                 candidate = Program(steps=tuple(steps))
                 assert candidate.size <= program.size
                 assert Program.model_validate({"steps": candidate.document()}) == candidate
+
+
+kills = st.builds(Inject, inject=st.just("process"), arguments=st.just({"action": "kill", "model": "a"}))
+held = st.builds(
+    lambda kill, inside: [kill, *inside, Revert(revert="f1")], kills, st.lists(steps, max_size=2)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(held, steps.map(lambda step: [step])), min_size=1, max_size=5), st.integers(0, 2))
+def test_what_is_left_of_a_program_with_faults_of_one_name_is_a_program(
+    parts: list[list[Step]], faults: int
+) -> None:
+    async def fails(candidate: Program) -> bool:
+        return sum(isinstance(step, Inject) for step in candidate.steps) >= faults
+
+    program = Program(steps=tuple(step for part in parts for step in part))
+    left = anyio.run(shrink, program, fails, 1.0).program
+
+    assert Program.model_validate({"steps": left.document()}) == left
+    assert left.size <= program.size
 
 
 def test_models_are_named_as_they_turn_up() -> None:
