@@ -62,6 +62,7 @@ def main() -> int:
     parser.add_argument("--defects", default="", help="names, and none  [default: all that programs show]")
     parser.add_argument("--seeds", type=int, default=10, help="seeds 1 to this")
     parser.add_argument("--examples", type=int, default=2000, help="the budget of each run")
+    parser.add_argument("--rest", type=float, default=4.0, help="as `chaos verify` takes it, in seconds")
     parser.add_argument("--faults", default="all", help="as `chaos verify` takes them")
     parser.add_argument("--replayed", type=int, default=1, help="seeds whose counterexamples are replayed")
     parser.add_argument("--lanes", type=int, default=2, help="runs side by side")
@@ -75,7 +76,8 @@ def main() -> int:
     due = [(name, seed) for seed in range(1, options.seeds + 1) for name in names if (name, seed) not in done]
 
     def one(case: tuple[str, int]) -> Run:
-        return _run(*case, options.examples, options.faults, replay=case[1] <= options.replayed)
+        asked = ["--examples", str(options.examples), "--faults", options.faults, "--rest", str(options.rest)]
+        return _run(*case, asked, replay=case[1] <= options.replayed)
 
     with ThreadPoolExecutor(options.lanes) as pool:
         for run in pool.map(one, due):
@@ -98,10 +100,9 @@ def _there(path: Path | None) -> bool:
     return path is not None and path.exists()
 
 
-def _run(defect: str, seed: int, examples: int, faults: str, replay: bool) -> Run:
+def _run(defect: str, seed: int, asked: Sequence[str], replay: bool) -> Run:
     with tempfile.TemporaryDirectory() as directory:
-        command = [*CHAOS, "verify", "--seed", str(seed), "--examples", str(examples)]
-        command += ["--faults", faults, "--database", NONE]
+        command = [*CHAOS, "verify", "--seed", str(seed), *asked, "--database", NONE]
         command += [] if defect == NONE else ["--defect", defect]
         began = time.monotonic()
         done = subprocess.run(

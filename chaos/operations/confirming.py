@@ -66,7 +66,7 @@ async def confirm(
 
     :param first: the run that failed
     :param attempt: runs a program once
-    :param quick: the same, waiting no longer than it must, for making it smaller
+    :param quick: the same, waiting no longer than it must, until the smallest is known; the last runs have all the time
     :param runs: how many runs that may take
     """
     check = failed_checks(first.violations)[0]
@@ -80,15 +80,14 @@ async def confirm(
             return True
         return False
 
-    again = await _rate(program, fails)
+    def fails_soon(candidate: Program) -> Awaitable[bool]:
+        return fails(candidate, quick or attempt)
+
+    again = await _rate(program, fails_soon)
     if not again.count:
         return Failure(check, program, first, again, program, again, first, 0, False)
-    shrunk: Shrunk = await shrink(
-        program, lambda candidate: fails(candidate, quick or attempt), again.count / again.n, runs
-    )
-    if shrunk.program == program:
-        return Failure(check, program, first, again, program, again, last, shrunk.runs, shrunk.whole)
-    smallest = renamed(shrunk.program)
+    shrunk: Shrunk = await shrink(program, fails_soon, again.count / again.n, runs)
+    smallest = program if shrunk.program == program else renamed(shrunk.program)
     rate = await _rate(smallest, fails)
     if not rate.count:  # it was too small, and failed for want of time
         return Failure(check, program, first, again, program, again, first, shrunk.runs, False)

@@ -193,8 +193,9 @@ class Programs(RuleBasedStateMachine):
 
     @rule()
     def quiesce(self) -> None:
-        """Wait."""
-        self.add(Quiesce())
+        """Wait; once is enough."""
+        if not isinstance(self.steps[-1], Quiesce):
+            self.add(Quiesce())
 
     # at the same time
 

@@ -28,6 +28,7 @@ __all__ = [
     "Quiesce",
     "Revert",
     "Step",
+    "has_faults",
     "lanes_of",
     "models_of",
     "parse_program",
@@ -171,6 +172,11 @@ def lanes_of(step: Step) -> Sequence[Sequence[Operation]]:
         case Concurrent(concurrent=lanes):
             return lanes
     return []
+
+
+def has_faults(program: Program) -> bool:
+    """Whether it injects any."""
+    return any(isinstance(step, Inject) for step in program.steps)
 
 
 def models_of(step: Step) -> Iterator[str]:

@@ -15,7 +15,7 @@ from chaos.history import Event, HistoryWriter
 from chaos.operations.checks.base import Violation
 from chaos.operations.checks.judging import judge
 from chaos.operations.confirming import Tried, failed_checks
-from chaos.operations.program import Program
+from chaos.operations.program import Program, has_faults
 from chaos.operations.record import program_of
 from chaos.operations.running import Bounds, Running
 from chaos.proxy.process import FaultProxy
@@ -71,8 +71,8 @@ class Attempts:
         self._history = history
         self._problem = problem
         self._held: list[Event] = []
-        self._longest = 0.0
-        """What coming to rest has taken at most, in seconds."""
+        self._longest = {True: 0.0, False: 0.0}
+        """What coming to rest has taken at most, in seconds, in programs with faults and without."""
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Open the target, for as long as the stack is.
@@ -125,13 +125,15 @@ class Attempts:
             self._house.tag,
             self._hold,
             LeaseInjector(self._leases, self._contexts().make, self._tasks),
-            self._bounds(quick),
+            self._bounds(program, quick),
         )
         await running.run(program, attempt=self.count)
         await self._bystander.until(time.monotonic())
         record = program_of(self._held)
         assert record is not None  # noqa: S101 - it was run
-        self._longest = max([self._longest, *(seen.rest or 0.0 for seen in record.seen)])
+        with_faults = has_faults(program)
+        rests = (seen.rest or 0.0 for seen in record.seen)
+        self._longest[with_faults] = max([self._longest[with_faults], *rests])
         violations = judge(record, self._asked.checks)
         # what did not go while it was cleaned up will not
         gone = any(seen.when == "clean" and seen.rest is not None for seen in record.seen)
@@ -147,9 +149,9 @@ class Attempts:
             raise UnwellError(Tried(record, violations))
         return Tried(record, violations)
 
-    def _bounds(self, quick: bool) -> Bounds:
+    def _bounds(self, program: Program, quick: bool) -> Bounds:
         full = self._asked.bounds
-        rest = min(full.rest, max(SHORT_SECONDS, TIMES * self._longest))
+        rest = min(full.rest, max(SHORT_SECONDS, TIMES * self._longest[has_faults(program)]))
         return Bounds(full.answer, rest) if quick else full
 
     def _contexts(self) -> Contexts:
