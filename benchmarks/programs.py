@@ -34,7 +34,8 @@ LONGEST_SECONDS = 4 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One verification. ``check`` is the one that failed, empty if none did; ``size`` that of the shrunk program.
+    """One verification. ``check`` is the one that failed, empty if none did; ``size`` that of the shrunk program,
+    0 if it was not made smaller.
 
     ``replays`` are the exit codes of its counterexample by ``chaos run``, ``correct`` those without the defect."""
 
@@ -64,6 +65,7 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=2000, help="the budget of each run")
     parser.add_argument("--rest", type=float, default=4.0, help="as `chaos verify` takes it, in seconds")
     parser.add_argument("--faults", default="all", help="as `chaos verify` takes them")
+    parser.add_argument("--shrunk", type=int, default=10, help="seeds whose failures are made smaller")
     parser.add_argument("--replayed", type=int, default=1, help="seeds whose counterexamples are replayed")
     parser.add_argument("--lanes", type=int, default=2, help="runs side by side")
     parser.add_argument("--out", type=Path, help="where runs are kept, as JSON")
@@ -77,6 +79,7 @@ def main() -> int:
 
     def one(case: tuple[str, int]) -> Run:
         asked = ["--examples", str(options.examples), "--faults", options.faults, "--rest", str(options.rest)]
+        asked += [] if case[1] <= options.shrunk else ["--shrink", "0"]
         return _run(*case, asked, replay=case[1] <= options.replayed)
 
     with ThreadPoolExecutor(options.lanes) as pool:
@@ -127,7 +130,7 @@ def _run(defect: str, seed: int, asked: Sequence[str], replay: bool) -> Run:
         seed,
         seconds=took,
         check=failure["check"],
-        size=Program.model_validate({"steps": failure["smallest"]}).size,
+        size=Program.model_validate({"steps": failure["smallest"]}).size if "--shrink" not in asked else 0,
         whole=failure["whole"],
         reproduced=failure["reproduced"],
         replays=tuple(replays),
@@ -163,7 +166,8 @@ def _table(runs: Sequence[Run]) -> Iterator[str]:
         by = ", ".join(f"{check} ({checks.count(check)})" for check in dict.fromkeys(checks))
         least = str(Defect(name).smallest) if name != NONE else ""
         until = f"{median(run.examples for run in found):g}" if found else ""
-        size = f"{median(run.size for run in found):g}" if found else ""
+        sizes = [run.size for run in found if run.size]
+        size = f"{median(sizes):g}" if sizes else ""
         replays = [code for run in found for code in run.replays]
         correct = [code for run in found for code in run.correct]
         again = f"{sum(code != 0 for code in replays)} of {len(replays)}" if replays else ""

@@ -12,10 +12,12 @@ from chaos.operations.shrinking import Shrunk, renamed, shrink
 from chaos.sla.rates import Rate
 from chaos.sla.results import Verdict
 
-__all__ = ["Failure", "Tried", "confirm", "failed_checks"]
+__all__ = ["RUNS", "Failure", "Tried", "confirm", "failed_checks"]
 
 REPEATS = 5
 """How often a program that failed is run again, before it is made smaller and after."""
+RUNS = 400
+"""How many runs making it smaller takes at the most, unless it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,14 @@ async def confirm(
     first: Tried,
     attempt: Callable[[Program], Awaitable[Tried]],
     quick: Callable[[Program], Awaitable[Tried]] | None = None,
-    runs: int = 400,
+    runs: int = RUNS,
 ) -> Failure:
     """Run it again, make it smaller, and run what is left again; if it does not fail then, it was not that.
 
     :param first: the run that failed
     :param attempt: runs a program once
     :param quick: the same, waiting no longer than it must, until the smallest is known; the last runs have all the time
-    :param runs: how many runs that may take
+    :param runs: how many runs making it smaller may take; with 0 it stays as it was found
     """
     check = failed_checks(first.violations)[0]
     last = first
@@ -86,6 +88,8 @@ async def confirm(
     again = await _rate(program, fails_soon)
     if not again.count:
         return Failure(check, program, first, again, program, again, first, 0, False)
+    if not runs:
+        return Failure(check, program, first, again, program, again, last, 0, False)
     shrunk: Shrunk = await shrink(program, fails_soon, again.count / again.n, runs)
     smallest = program if shrunk.program == program else renamed(shrunk.program)
     rate = await _rate(smallest, fails)

@@ -8,6 +8,7 @@ from hypothesis.database import ExampleDatabase
 
 from chaos.operations.checks.base import Check
 from chaos.operations.checks.judging import CHECKS
+from chaos.operations.confirming import RUNS
 from chaos.operations.drawing import Drawn
 from chaos.operations.machine import Programs
 from chaos.operations.program import Program
@@ -20,7 +21,8 @@ __all__ = ["Verification"]
 @dataclass(frozen=True, slots=True)
 class Verification:
     """One verification. ``machine`` has the rules by which programs are drawn; ``faults`` are the names of those that
-    may be in them; ``replay`` is the command that does it again."""
+    may be in them; ``shrink`` is how many runs making a failure smaller may take, ``replay`` the command that does it
+    again."""
 
     run_id: str
     place: Place
@@ -30,6 +32,7 @@ class Verification:
     faults: tuple[str, ...] = ()
     database: ExampleDatabase | None = None
     bounds: Bounds = field(default_factory=Bounds)
+    shrink: int = RUNS
     profile: str = ""
     replay: str = ""
     program: Program | None = None

@@ -15,6 +15,7 @@ from chaos.embedded.defects import parse_defects
 from chaos.errors import ChaosError
 from chaos.history import read_history
 from chaos.operations.checks.judging import CHECKS
+from chaos.operations.confirming import RUNS
 from chaos.operations.drawing import Drawn
 from chaos.operations.offered import OFFERED
 from chaos.operations.running import Bounds
@@ -38,6 +39,7 @@ __all__ = ["verify"]
 PROFILES: Mapping[str, tuple[int, int]] = {"quick": (100, 20), "nightly": (2000, 20), "soak": (20_000, 40)}
 """How many examples, and of how many steps at most."""
 NONE = "none"
+SHRINK = "Runs that making a failure smaller may take."
 REST = "Seconds that the target may take to come to rest after a step."
 CUT_SHORT = 128
 """Added to a signal's number: the exit code by which a shell knows it."""
@@ -59,6 +61,7 @@ CUT_SHORT = 128
 )
 @click.option("--replay", type=click.Path(path_type=Path), help="A counterexample to run in place of others.")
 @click.option("--rest", type=click.FloatRange(0.5, 600.0), default=8.0, show_default=True, help=REST)
+@click.option("--shrink", type=click.IntRange(min=0), default=RUNS, show_default=True, help=SHRINK)
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.")
 @click.option("--allow", multiple=True, metavar="HOST", help="A host beside this machine that may be tested.")
 @click.pass_context
@@ -75,6 +78,7 @@ def verify(
     database: str,
     replay: Path | None,
     rest: float,
+    shrink: int,
     out: Path | None,
     allow: tuple[str, ...],
 ) -> None:
@@ -105,6 +109,7 @@ def verify(
             faults=tuple(injected),
             database=None if program is not None else open_database(database),
             bounds=Bounds(rest=rest),
+            shrink=shrink,
             profile=profile,
             replay=_again(target, drawn, checks, injected, defects, replay, allow),
             program=program,

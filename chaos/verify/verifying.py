@@ -167,7 +167,7 @@ class Verifying:
             self._write("shrinking", runs=runs, size=program.size)
             return tried
 
-        failure = await confirm(found, first, attempt, partial(attempt, quick=True))
+        failure = await confirm(found, first, attempt, partial(attempt, quick=True), self._asked.shrink)
         if failure.last is first:
             last = number
         self._write(

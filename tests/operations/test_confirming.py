@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from chaos.operations.checks.base import Violation
-from chaos.operations.confirming import REPEATS, Failure, Tried, confirm, failed_checks
+from chaos.operations.confirming import REPEATS, RUNS, Failure, Tried, confirm, failed_checks
 from chaos.operations.program import Operation, Program
 from chaos.sla.results import Verdict
 from tests.operations.synthetic import Story
@@ -20,14 +20,14 @@ PROGRAM = Program(steps=(LIST, Operation(do="register", model="a"), LIST, SCALE,
 FIRST = Tried(Story("a").record(), [Violation("rollback", "as it was found")])
 
 
-def confirmed(fails: Callable[[Program], str]) -> Failure:
+def confirmed(fails: Callable[[Program], str], runs: int = RUNS) -> Failure:
     """:param fails: the check that fails in a run, empty for none"""
 
     async def attempt(program: Program) -> Tried:
         check = fails(program)
         return Tried(Story("a").record(), [Violation(check, f"size {program.size}")] if check else [])
 
-    return anyio.run(confirm, PROGRAM, FIRST, attempt)
+    return anyio.run(confirm, PROGRAM, FIRST, attempt, None, runs)
 
 
 def scales(program: Program) -> bool:
@@ -55,6 +55,13 @@ def test_one_that_does_not_come_again_is_kept_as_it_was_found() -> None:
     assert failure.smallest == failure.program == PROGRAM
     assert failure.last is failure.first is FIRST
     assert failure.runs == 0
+
+
+def test_one_that_is_not_to_be_made_smaller_is_counted_as_it_was_found() -> None:
+    failure = confirmed(lambda program: "rollback" if scales(program) else "", runs=0)
+
+    assert (failure.smallest, failure.runs, failure.whole) == (PROGRAM, 0, False)
+    assert (failure.again.count, failure.rate.count) == (REPEATS, REPEATS)
 
 
 def test_a_failure_of_another_check_is_another_failure() -> None:
