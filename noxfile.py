@@ -64,9 +64,9 @@ def real(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("what", ["traffic", "proxy"], ids=["traffic", "proxy"])
+@nox.parametrize("what", ["traffic", "proxy", "handler"], ids=["traffic", "proxy", "handler"])
 def bench(session: nox.Session, what: str) -> None:
-    """Our traffic client beside wrk and hey; our fault proxy beside HAProxy: each in one run."""
+    """Our traffic client beside wrk and hey; our fault proxy beside HAProxy; isolated handlers beside bare ones."""
     session.run(PYTHON, "-m", f"benchmarks.{what}", *session.posargs)
 
 

@@ -51,10 +51,15 @@ def lint(context: click.Context, files: tuple[str, ...]) -> None:
 @click.argument("directory", metavar="RUN_DIR", type=click.Path(path_type=Path))
 @click.pass_context
 def report(context: click.Context, directory: Path) -> None:
-    """Judge the history of a run, a matrix or a verification in RUN_DIR again, and write its reports anew."""
+    """Judge a run, a matrix, a verification or a handler's test in RUN_DIR again, and write its reports anew."""
+    from chaos.reporting.handler.write import write_again
+
     try:
-        events = read_history(directory)
-        if is_matrix(directory):
+        again = write_again(directory)
+        events = read_history(directory) if again is None else []
+        if again is not None:
+            said, paths = again
+        elif is_matrix(directory):
             matrix = read_matrix(directory)
             said = f"{matrix.verdict.value}. {matrix.reason}"
             paths = [*write_documents(directory, matrix), write_page(directory, matrix)]

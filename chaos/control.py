@@ -19,7 +19,7 @@ import click
 from chaoslib import substitute
 from chaoslib.exceptions import InterruptExecution
 from chaoslib.run import EventHandlerRegistry
-from chaoslib.types import Configuration, Experiment, Journal, Secrets
+from chaoslib.types import Activity, Configuration, Experiment, Journal, Secrets
 from chaostoolkit import encoder
 
 from chaos.errors import ChaosError
@@ -32,6 +32,7 @@ from chaos.session.plan import make_plan
 from chaos.session.preview import PlannedFault, preview
 from chaos.sla.results import Verdict
 from chaos.targets.options import redacted
+from chaos.workbench.gate import PROBE, check_gate, gate_of, would_test
 
 __all__ = ["after_experiment_control", "before_experiment_control", "cleanup_control", "configure_control"]
 
@@ -67,6 +68,8 @@ def before_experiment_control(
                 logger.info(would_measure(str(asked.pop("property", "")), asked.pop("apis", ""), asked))
             for asked in _called("operate", context, configuration, secrets):
                 logger.info(would_operate(asked))
+            for asked in _gates(context, configuration, secrets):
+                logger.info(would_test(asked))
             return
         logger.info(
             f"Run {plan.run_id}: target {redacted(plan.arguments.target)}, seed {plan.seed}, in {plan.directory}"
@@ -74,6 +77,12 @@ def before_experiment_control(
         if _handler is not None:
             _handler.directory = plan.directory
         _listen()
+        for asked in _gates(context, configuration, secrets):
+            tested = check_gate(gate_of(asked), plan.directory)
+            if not tested.overall_success:
+                raise ChaosError(
+                    f"the handler '{tested.handler_name}' is not sound, so nothing was registered"
+                )
         open_edge(plan)
     except ChaosError as error:
         raise InterruptExecution(str(error)) from None
@@ -126,11 +135,22 @@ def _called(
     action: str, context: Experiment, configuration: Configuration, secrets: Secrets
 ) -> Iterator[dict[str, Any]]:
     """The arguments of each call of an action of ours in the method, with their variables replaced."""
-    method = context.get("method", [])
-    named = {activity["name"]: activity for activity in method if "name" in activity}
-    for activity in method:
+    yield from _arguments(("chaos.actions", action), context.get("method", []), configuration, secrets)
+
+
+def _gates(context: Experiment, configuration: Configuration, secrets: Secrets) -> Iterator[dict[str, Any]]:
+    """The arguments of each gate of the hypothesis: what has to be sound before anything is registered."""
+    hypothesis = context.get("steady-state-hypothesis") or {}
+    yield from _arguments(("chaos.probes", PROBE), hypothesis.get("probes", []), configuration, secrets)
+
+
+def _arguments(
+    called: tuple[str, str], activities: list[Activity], configuration: Configuration, secrets: Secrets
+) -> Iterator[dict[str, Any]]:
+    named = {activity["name"]: activity for activity in activities if "name" in activity}
+    for activity in activities:
         provider = named.get(activity.get("ref"), activity).get("provider", {})
-        if (provider.get("module"), provider.get("func")) == ("chaos.actions", action):
+        if (provider.get("module"), provider.get("func")) == called:
             yield dict(substitute(provider.get("arguments", {}), configuration, secrets))
 
 

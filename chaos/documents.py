@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import Any, NoReturn, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -170,10 +170,14 @@ def _misfit(detail: ErrorDetails, model: type[BaseModel]) -> Misfit:
 def _fields_at(model: type[BaseModel], location: Location) -> set[str]:
     """The names of the fields of the model that a path leads to; none if it leads to no model."""
     found: type[BaseModel] | None = model
+    is_key = False
     for part in location:
-        if isinstance(part, str):
+        if isinstance(part, str) and not is_key:
             field = _fields(found).get(part)
             found = _model_in(field.annotation) if field is not None else None
+            is_key = field is not None and get_origin(field.annotation) is dict
+        else:
+            is_key = False
     return set(_fields(found))
 
 

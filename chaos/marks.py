@@ -11,13 +11,16 @@ import signal
 import time
 from contextlib import suppress
 
-__all__ = ["LEASE", "PLATFORM", "bearers", "end_bearers"]
+__all__ = ["HANDLER", "LEASE", "PLATFORM", "bearers", "end_bearers"]
 
 PLATFORM = "CHAOS_PLATFORM"
 """Borne by all processes of one embedded platform; holds its token."""
 
 LEASE = "CHAOS_LEASE"
 """Borne by the helper processes of a fault; holds the name of its lease."""
+
+HANDLER = "CHAOS_HANDLER"
+"""Borne by all processes of one handler under test; holds its token."""
 
 POLL_SECONDS = 0.02
 

@@ -1,6 +1,7 @@
-"""For pytest: the fixture ``chaos_verify`` runs your programs, by your rules and invariants beside ours, in your tests.
+"""For pytest: the fixture ``chaos_verify`` runs your programs, by your rules and invariants beside ours, in your tests;
+``chaos_handler`` tests your handler packages.
 
-It is there wherever this project is installed. ``--chaos-target`` and ``--chaos-examples`` are for the command line.
+They are there wherever this project is installed. ``--chaos-target`` and ``--chaos-examples`` are for the command line.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chaos import __version__
+
 if TYPE_CHECKING:
+    from chaos.offline.results import InferenceTestResult
     from chaos.operations.checks.base import Check
     from chaos.operations.machine import Programs
     from chaos.reporting.verify.summary import VerifySummary
 
-__all__ = ["Verify", "chaos_verify", "pytest_addoption"]
+__all__ = ["HandlerTest", "Verify", "chaos_handler", "chaos_verify", "pytest_addoption"]
 
 EXAMPLES, STEPS = 20, 10
 
@@ -81,6 +85,56 @@ class Verify:
         return summary
 
 
+@dataclass(frozen=True, slots=True)
+class HandlerTest:
+    """Tests handler packages for a test. ``test`` is its id."""
+
+    test: str
+    directory: Path
+    numbers: count[int]
+
+    def __call__(
+        self,
+        package: str | Path,
+        payloads: str | Path = "",
+        *,
+        samples: Iterable[Any] = (),
+        sound: bool = True,
+        **options: Any,
+    ) -> InferenceTestResult:
+        """Test a package with a directory of samples, and fail the test if it is not sound.
+
+        :param samples: others, as :class:`~chaos.offline.specs.InferenceTestSample` or its fields
+        :param sound: False leaves what to make of the result to the test
+        :param options: of :class:`~chaos.offline.testing.TestOptions`, such as ``fuzz=50, seed=1``
+        :raises ChaosError: if there is no such package, or its samples cannot be read
+        """
+        from chaos.documents import validated
+        from chaos.offline.specs import InferenceHandlerSpec
+        from chaos.offline.testing import TestOptions, test_package
+        from chaos.reporting.handler.write import write_reports
+
+        place = self.directory / f"handler-{next(self.numbers)}"
+        place.mkdir()
+        asked = {
+            "handler_name": Path(package).absolute().name or "handler",
+            "packaged_model_path": str(package),
+            "payload_samples_path": str(payloads),
+            "test_data_samples": tuple(samples),
+        }
+        spec = validated(asked, InferenceHandlerSpec, "chaos_handler")
+        result = test_package(spec, TestOptions(**options))
+        result = result.model_copy(update={"version": __version__, "replay": f"pytest {self.test}"})
+        _, report, _ = write_reports(place, result)
+        if sound and not result.overall_success:
+            wrong = [check for check in result.checks if check.verdict in ("fail", "unknown")]
+            lines = [f"  {check.verdict} {check.name}: {check.words}" for check in wrong]
+            pytest.fail(
+                "\n".join([f"{package} is not sound", *lines, *result.errors, str(report)]), pytrace=False
+            )
+        return result
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What the command line says of all such tests."""
     group = parser.getgroup("chaos", "verification of a model-serving target")
@@ -97,3 +151,9 @@ def chaos_verify(request: pytest.FixtureRequest, tmp_path: Path) -> Verify:
     return Verify(
         request.node.nodeid, tmp_path, option("--chaos-target"), option("--chaos-examples"), count(1)
     )
+
+
+@pytest.fixture
+def chaos_handler(request: pytest.FixtureRequest, tmp_path: Path) -> HandlerTest:
+    """Tests a handler package, and fails the test if it is not sound; the report is in the test's ``tmp_path``."""
+    return HandlerTest(request.node.nodeid, tmp_path, count(1))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,15 +175,34 @@ def models(server: dict[str, int]) -> list[str]:
         return sorted(entry["modelName"] for entry in json.loads(answer.read())["models"])
 
 
-def test_a_killed_run_leaves_no_model_on_somebody_elses_server(
-    chaos: ChaosCommand, server: dict[str, int]
-) -> None:
-    url = f"torchserve+http://127.0.0.1:{server['inference']}?management={server['management']}&store=plain"
+def on(url: str) -> Callable[[dict[str, Any]], None]:
+    """An experiment on that target."""
 
     def change(experiment: dict[str, Any]) -> None:
         experiment["controls"][0]["provider"]["arguments"]["target"] = url
 
-    process = chaos.start("run", chaos.write(change))
+    return change
+
+
+def test_a_run_by_sagemakers_api_on_somebody_elses_server(
+    chaos: ChaosCommand, server: dict[str, int]
+) -> None:
+    url = f"sagemaker+http://127.0.0.1:{server['inference']}"
+    ended = chaos("run", chaos.write(on(url)))
+    assert ended.exit_code == 0, ended.output
+    assert models(server) == []
+
+    ended = chaos("run", chaos.write(on(f"{url}?multi=no")))
+    assert ended.exit_code == 1
+    assert "lacks the capability 'register'" in ended.output
+    assert "not applicable" in ended.output
+
+
+def test_a_killed_run_leaves_no_model_on_somebody_elses_server(
+    chaos: ChaosCommand, server: dict[str, int]
+) -> None:
+    url = f"torchserve+http://127.0.0.1:{server['inference']}?management={server['management']}&store=plain"
+    process = chaos.start("run", chaos.write(on(url)))
     chaos.await_phase(process, "warmup")
     assert models(server) == ["hostile", "victim"]
     process.kill()

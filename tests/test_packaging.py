@@ -47,6 +47,7 @@ def test_discovery_lists_our_activities(installed: Path, chaos: ChaosCommand) ->
         ("action", "measure"),
         ("action", "operate"),
         ("action", "revert_faults"),
+        ("probe", "handler_is_sound"),
         ("probe", "objectives_hold"),
         ("probe", "program_holds"),
     }

@@ -23,7 +23,9 @@ def shipped(path: str) -> Any:
     return json.loads((ROOT / path).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["experiment", "matrix", "probe", "summary", "verify"])
+@pytest.mark.parametrize(
+    "name", ["experiment", "handler", "matrix", "pipeline", "probe", "sample", "summary", "verify"]
+)
 def test_the_files_are_what_the_models_generate(name: str) -> None:
     text = (FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")
 

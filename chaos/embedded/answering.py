@@ -10,6 +10,7 @@ from typing import Any
 from chaos.embedded.answers import Protocol, error_body
 from chaos.embedded.executions import ExecutionLog
 from chaos.embedded.tensors import TensorError, encode_answer, handler_body, parse_request
+from chaos.handlers.failures import failure_of
 from chaos.handlers.formats import JSON, HandlerInputError
 from chaos.handlers.package import Handler, load_package
 
@@ -96,12 +97,16 @@ class _Asked:
 
     def __init__(self, request: dict[str, Any], body: bytes) -> None:
         self.request = request
+        self.content_type: str | None
         self.tensors: dict[str, Any] = {}
         if request["protocol"] == Protocol.OIP:
             self.tensors = parse_request(body)
             self.body, self.content_type, self.accept = handler_body(self.tensors), JSON, JSON
         else:
-            self.body, self.content_type, self.accept = body, request["content_type"], request["accept"]
+            # only SageMaker leaves it to the handler what a body without a type is
+            default = None if request["protocol"] == Protocol.SAGEMAKER else JSON
+            self.body, self.accept = body, request["accept"]
+            self.content_type = request["content_type"] or default
 
     def answered(self, answer: bytes | Iterator[bytes], kind: str) -> Answer:
         """The handler's answer in the protocol's form."""
@@ -123,8 +128,13 @@ def _given(asked: _Asked, result: tuple[bytes, str] | Exception) -> Answer:
 def _refusal(request: dict[str, Any], error: Exception) -> Answer:
     protocol = Protocol(request["protocol"])
     oip = protocol is Protocol.OIP
+    failure = failure_of(error)
     if isinstance(error, TensorError):
         status, kind, message = error.status, "", str(error)
+    elif not isinstance(error, MemoryError) and (protocol is Protocol.SAGEMAKER or failure.stated):
+        status = failure.status if failure.status in range(200, 600) else 500  # others are none of HTTP's
+        kind = "InternalServerException" if status >= 500 else "BadRequestException"
+        message = failure.message if failure.stated else f"{type(error).__name__}: {error}"
     elif isinstance(error, HandlerInputError):
         status, kind, message = 400, "BadRequestException", str(error)
     elif isinstance(error, MemoryError):

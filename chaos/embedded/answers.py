@@ -1,4 +1,5 @@
-"""The error answers of the two wire APIs, in their real shapes: TorchServe's and the Open Inference Protocol's."""
+"""The error answers of the wire APIs, in their real shapes: TorchServe's, the Open Inference Protocol's, and those of
+multi-model-server for SageMaker's container API, from which TorchServe has its own."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ class Protocol(StrEnum):
 
     TORCHSERVE = "torchserve"
     OIP = "oip"
+    SAGEMAKER = "sagemaker"
 
 
 def error_body(protocol: Protocol, status: int, kind: str, message: str) -> bytes:

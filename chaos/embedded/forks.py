@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from chaos.embedded.cgroups import empty_tree
+from chaos.cgroups import empty_tree
 
 __all__ = ["Child", "Death", "Forks", "SpawnFailed"]
 

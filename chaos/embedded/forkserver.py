@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy  # noqa: F401  # warmed before the first fork
 
-from chaos.embedded import cgroups
+from chaos import cgroups
 from chaos.embedded.replica import OUT_OF_MEMORY, ReplicaSpec, run_replica, write_line
 from chaos.lifeline import die_with_parent, watch_pipe
 

@@ -1,4 +1,5 @@
-"""The AppProxy's HTTP face: the inference port's paths, in TorchServe's and in the Open Inference Protocol's words."""
+"""The AppProxy's HTTP face: the inference port's paths, in the words of TorchServe, of the Open Inference Protocol, and
+of SageMaker's container API."""
 
 from __future__ import annotations
 
@@ -22,8 +23,15 @@ __all__ = ["OIP_NAME", "VERSIONS", "Front"]
 OIP_NAME = "chaos-embedded"
 """What the server calls itself in the Open Inference Protocol's metadata."""
 
-VERSIONS = {Protocol.TORCHSERVE: {"", "1.0", "default"}, Protocol.OIP: {"", "1", "1.0"}}
+VERSIONS = {
+    Protocol.TORCHSERVE: {"", "1.0", "default"},
+    Protocol.OIP: {"", "1", "1.0"},
+    Protocol.SAGEMAKER: {""},
+}
 """The versions by which a model answers."""
+
+TARGET_MODEL = "x-amzn-sagemaker-target-model"
+"""The header by which SageMaker names one of several models, by the path of its archive."""
 
 KEPT_BYTES = 4096
 THREADS_EVERY = 32
@@ -49,7 +57,9 @@ class Front:
             self._kept.append(bytearray(exchange.url) + b"*" * KEPT_BYTES)
         match where.kind:
             case "infer":
-                if where.version in VERSIONS[where.protocol]:
+                if where.protocol is Protocol.SAGEMAKER and not where.model:
+                    self._invoke(exchange, where)
+                elif where.version in VERSIONS[where.protocol]:
                     self._proxy.infer(exchange, where.model, where.protocol)
                 else:
                     self._unknown_version(exchange, where)
@@ -99,10 +109,23 @@ class Front:
         control = self._proxy.control
         return self._proxy.synchronised.is_set() and control is not None and control.up
 
+    def _invoke(self, exchange: Exchange, where: Route) -> None:
+        """An invocation that names no model in its path: its header does, or there is only one."""
+        models = self._proxy.routes
+        named = exchange.headers.get(TARGET_MODEL, "").strip().lstrip("/")
+        if named:
+            model = named if named in models else named.removesuffix(".tar.gz")
+            self._proxy.infer(exchange, model, where.protocol)
+        elif len(models) == 1:
+            self._proxy.infer(exchange, next(iter(models)), where.protocol)
+        else:
+            text = f"{len(models)} models are loaded, so the header {TARGET_MODEL} must name the one that is meant."
+            self._error(exchange, where, 400, "BadRequestException", text)
+
     async def _control(self, exchange: Exchange, where: Route) -> None:
         """Have the manager answer."""
         control = self._proxy.control
-        path = exchange.url.decode("latin-1").partition("?")[0]
+        path = exchange.url.decode("latin-1")
         try:
             if control is None:
                 raise ConnectionError("no link to the manager")

@@ -17,9 +17,10 @@ _SIGKILL = 9
 
 
 def worker_died(calls: Iterable[Call], number: int) -> None:
-    """Answer that the replica died, by a signal or by none (0); TorchServe tells a kill from an exit by the status."""
+    """Answer that the replica died, by a signal or by none (0); all but the Open Inference Protocol tell a kill from an
+    exit by the status."""
     for call in calls:
-        status = 507 if number == _SIGKILL and call.protocol is Protocol.TORCHSERVE else 500
+        status = 507 if number == _SIGKILL and call.protocol is not Protocol.OIP else 500
         call.refuse(status, "InternalServerException", "Worker died.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qs, unquote
@@ -17,7 +18,7 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``kind`` says what to do; ``model`` and ``version`` are empty where they are not named."""
+    """``kind`` says what to do; ``model`` and ``version`` are empty where they are not named in the URL."""
 
     kind: Kind
     protocol: Protocol = Protocol.TORCHSERVE
@@ -42,12 +43,19 @@ def route(method: str, url: str) -> Route:
             return Route("ping") if method == "GET" else Route("wrong_method")
         case ["api-description"]:
             return Route("describe") if method == "GET" else Route("wrong_method")
-        case ["predictions", model] | ["models", model, "invoke"]:
+        case ["predictions", model]:
             return _infer(method, model)
         case ["predictions", model, version]:
             return _infer(method, model, version)
         case ["invocations"]:
-            return _infer(method, parse_qs(query).get("model_name", [""])[0])
+            named = parse_qs(query).get("model_name", [""])[0]
+            return _infer(method, named) if named else _sagemaker(method, ("POST",), "infer")
+        case ["models"]:
+            return _sagemaker(method, ("GET", "POST"), "control")
+        case ["models", model]:
+            return _sagemaker(method, ("GET", "DELETE"), "control", model)
+        case ["models", model, "invoke"]:
+            return _sagemaker(method, ("GET", "POST", "PUT"), "infer", model)  # which TorchServe has as well
     return Route("none")
 
 
@@ -55,6 +63,10 @@ def _infer(method: str, model: str, version: str = "") -> Route:
     if method not in ("GET", "POST", "PUT"):
         return Route("wrong_method")
     return Route("infer", Protocol.TORCHSERVE, model, version)
+
+
+def _sagemaker(method: str, methods: Container[str], kind: Kind, model: str = "") -> Route:
+    return Route(kind if method in methods else "wrong_method", Protocol.SAGEMAKER, model)
 
 
 def _oip(method: str, parts: list[str]) -> Route:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import socket
 import sys
 from collections.abc import Callable
@@ -16,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chaos.embedded import cgroups
+from chaos import cgroups
 from chaos.embedded.answering import Answering
 from chaos.embedded.executions import ExecutionLog
 from chaos.embedded.link_end import LinkEnd
 from chaos.errors import ChaosError
+from chaos.handlers.limits import limit_memory, limit_resources
 
 __all__ = ["BODY_LIMIT", "OUT_OF_MEMORY", "ReplicaSpec", "run_replica"]
 
@@ -35,9 +35,6 @@ ERROR_LENGTH = 600
 
 OUT_OF_MEMORY = 87
 """The exit code of a replica that met the limit which it set itself: its memory is given back, as by a kill."""
-
-DESCRIPTORS = 1024
-"""How many files a replica may have open: a handler that leaks them harms itself only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +58,7 @@ class ReplicaSpec:
 def run_replica(spec: ReplicaSpec, listener: socket.socket, report: Callable[[dict[str, Any]], None]) -> None:
     """Load, tell the manager by ``report``, and serve until killed. Returns only if the package is broken."""
     os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = DESCRIPTORS if most == resource.RLIM_INFINITY else min(DESCRIPTORS, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
+    limit_resources()
     limited = not _join(spec.cgroup) and limit_memory(spec.memory)
     try:
         executions = ExecutionLog(Path(spec.executions), spec.model) if spec.executions else None
@@ -88,16 +82,6 @@ def _join(cgroup: str) -> bool:
     except OSError as error:
         sys.stderr.write(f"no cgroup: {error} (memory is limited by RLIMIT_DATA)\n")
         return False
-    return True
-
-
-def limit_memory(extra: int) -> bool:
-    """Let this process take ``extra`` bytes of data memory more than it has now, and no more; False if not on Linux."""
-    if sys.platform != "linux":
-        return False
-    with open("/proc/self/status", encoding="ascii") as status:
-        base = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))
-    resource.setrlimit(resource.RLIMIT_DATA, (base + extra, base + extra))
     return True
 
 

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.embedded.cgroups import PREFIX, find_base, make_tree, remove_tree
+from chaos.cgroups import PREFIX, find_base, make_tree, remove_tree
 from chaos.marks import PLATFORM, bearers
 
 __all__ = ["TOKEN", "Residue", "clear_orphans"]

@@ -17,7 +17,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+from chaos.embedded.api.control import InferencePortControl
 from chaos.embedded.api.oip import OipControl
+from chaos.embedded.api.sagemaker import SageMakerControl
 from chaos.embedded.api.torchserve import ManagementApi
 from chaos.embedded.defects import Defect, parse_defects
 from chaos.embedded.error_history import ErrorHistory
@@ -91,7 +93,9 @@ async def serve(settings: PlatformSettings) -> None:
             manager = Manager(admission, tasks, fleet, StateFile(state / "models.json"), defects)
             manager.restore()
             store = Store(Path(path) for path in settings.models)
-            hub.control = OipControl(manager, store)
+            hub.control = InferencePortControl(
+                OipControl(manager, store), SageMakerControl(manager, store, hub.ask_queues)
+            )
             if Defect.CONTROL_PLANE_PAUSES in defects:
                 tasks.create_task(standing_still())
             tasks.create_task(hub.run())

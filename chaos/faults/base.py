@@ -98,6 +98,8 @@ class FaultContext:
     note: Callable[..., None] = field(default=lambda *_words, **_values: None)
     link_api: str = ""
     """Address of the API of the fault proxy, where the run has one."""
+    payloads: Mapping[str, Any] = field(default_factory=dict)
+    """What a hostile request carries, by the name of a model that serves a package of the user's own."""
 
 
 @runtime_checkable

@@ -47,13 +47,15 @@ class Mode:
     """
 
     package: str
-    payload: dict[str, Any]
+    payload: Any
     effects: frozenset[Outcome]
     at_once: bool = False
 
 
 _ANSWERED = frozenset({Outcome.OK})
 _DIED = frozenset({Outcome.HTTP_5XX, Outcome.RESET, Outcome.TRUNCATED})
+OWN = "the user's own"
+"""The package of a mode that nobody knows: what such a handler does with a request is its own affair."""
 
 MODES: dict[str, Mode] = {
     "occupy": Mode("sleep", {"sleep_ms": 1000}, _ANSWERED),
@@ -89,6 +91,8 @@ class HandlerDos:
 
     async def inject(self, context: FaultContext) -> None:
         """Start the hostile requests; return when one is in the handler or has shown its effect."""
+        if self.arguments.model in context.payloads:
+            self._mode = Mode(OWN, context.payloads[self.arguments.model], _ANSWERED | _DIED)
         stream = self._stream(context)
         what = (
             f"model '{self.arguments.model}' of {context.target.url}, by {self.arguments.intensity} requests"
@@ -123,9 +127,11 @@ class HandlerDos:
         else:
             arrivals = Arrivals("users", users=arguments.intensity)
         request = need(context.target, Infer).infer_request(arguments.model, self._mode.payload)
-        return Stream(
-            f"{arguments.model}:{arguments.mode}", request, arrivals, timeout=30.0, seed=context.seed
-        )
+        return Stream(f"{arguments.model}:{self._name}", request, arrivals, timeout=30.0, seed=context.seed)
+
+    @property
+    def _name(self) -> str:
+        return "own" if self._mode.package == OWN else self.arguments.mode
 
     def _totals(self) -> StreamTotals:
         streams = self._traffic.meter.streams if self._traffic is not None else {}
@@ -146,8 +152,12 @@ class HandlerDos:
         counts = ", ".join(f"{count} {outcome.label}" for outcome, count in sorted(totals.outcomes.items()))
         died = self._traffic.meter.error if self._traffic is not None else None
         worker = f"; its traffic worker died: {died}" if died is not None else ""
+        remedy = (
+            "does its handler take this payload? name another with --var payload=FILE"
+            if self._mode.package == OWN
+            else f"is the model registered with the handler package '{self._mode.package}'?"
+        )
         return (
-            f"handler_dos on model '{arguments.model}', mode {arguments.mode}, {what}: of {totals.sent} requests "
-            f"sent, {counts or 'none was answered'}{worker} (is the model registered with the handler "
-            f"package '{self._mode.package}'?)"
+            f"handler_dos on model '{arguments.model}', mode {self._name}, {what}: of {totals.sent} requests "
+            f"sent, {counts or 'none was answered'}{worker} ({remedy})"
         )

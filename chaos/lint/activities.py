@@ -22,6 +22,7 @@ from chaos.lint.findings import Report
 from chaos.lint.variables import Variables
 from chaos.operations.program import parse_step
 from chaos.session.measuring import requested
+from chaos.workbench.gate import PROBE, Gate
 
 __all__ = ["Activity", "activities", "check_activities"]
 
@@ -47,6 +48,11 @@ class Activity:
     def ours(self) -> bool:
         """Whether it calls this project."""
         return self.provider.get("type") == "python" and self.provider.get("module") in OURS
+
+    @property
+    def needs_session(self) -> bool:
+        """Whether it works only where our control has opened one."""
+        return self.ours and self.provider.get("func") != PROBE
 
 
 def activities(experiment: Mapping[str, Any], report: Report) -> list[Activity]:
@@ -141,6 +147,8 @@ def _check_python(activity: Activity, variables: Variables, report: Report) -> N
         _check_measurement(resolved, f"{field}.arguments", report)
     if provider["module"] == ACTIONS and name == "operate":
         _check_step(resolved, f"{field}.arguments", report)
+    if provider["module"] == PROBES and name == PROBE:
+        _check_gate(resolved, f"{field}.arguments", report)
 
 
 def _module(name: object, field: str, report: Report) -> ModuleType | None:
@@ -227,6 +235,17 @@ def _check_step(arguments: Mapping[str, Any], field: str, report: Report) -> Non
         parse_step(arguments, "operate")
     except DocumentError as error:
         report.error(field, f"{error.place}: {error.problem}", error.remedy)
+
+
+def _check_gate(arguments: Mapping[str, Any], field: str, report: Report) -> None:
+    """Whether a handler can be tested so; whether it is there is seen when it is."""
+    known = set(Gate.model_fields)
+    try:
+        # what the function does not take is told already
+        Gate.model_validate({name: value for name, value in arguments.items() if name in known})
+    except ValidationError as error:
+        if not any(detail["type"] == "missing" for detail in error.errors()):
+            report.misfit(field, error, Gate)
 
 
 def _unknown(value: object) -> bool:

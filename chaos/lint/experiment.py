@@ -36,7 +36,7 @@ def check_experiment(
     variables = Variables(experiment, report)
     found = activities(experiment, report)
     check_activities(found, variables, report)
-    ours = any(activity.ours for activity in found)
+    ours = any(activity.needs_session for activity in found)
     _check_runtime(experiment, found, ours, report)
     controls = _controls(experiment, report)
     for field, control in controls:

@@ -24,10 +24,18 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 def published() -> dict[str, dict[str, Any]]:
     """The schemas by name; ``NAME.schema.json`` is the file of each."""
+    # Chaos Toolkit loads this package with its command line, which has no use for these.
+    from chaos.offline.graph_document import GraphDocument
+    from chaos.offline.samples import SampleDocument
+    from chaos.reporting.handler.document import handler_schema
+
     return {
         "experiment": {"$schema": DRAFT, **experiment_schema()},
+        "handler": {"$schema": DRAFT, **handler_schema()},
         "matrix": {"$schema": DRAFT, **MatrixDocument.model_json_schema(mode="serialization")},
+        "pipeline": {"$schema": DRAFT, **GraphDocument.model_json_schema(by_alias=True)},
         "probe": {"$schema": DRAFT, **ProbeDocument.model_json_schema(by_alias=True)},
+        "sample": {"$schema": DRAFT, **SampleDocument.model_json_schema()},
         "summary": {"$schema": DRAFT, **SummaryDocument.model_json_schema(mode="serialization")},
         "verify": {"$schema": DRAFT, **VerifyDocument.model_json_schema(mode="serialization")},
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.faults.base import Blast, Fault, FaultContext, Undo
@@ -20,7 +20,8 @@ __all__ = ["Contexts"]
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """Makes contexts for faults on one target. ``traffic`` starts a worker; ``link_api`` is that of the fault proxy."""
+    """Makes contexts for faults on one target. ``traffic`` starts a worker; ``link_api`` is that of the fault proxy;
+    ``payloads`` are for models that serve a package of the user's own."""
 
     target: Target
     link_api: str
@@ -28,6 +29,7 @@ class Contexts:
     emit: Emit
     leases: Leases
     traffic: Callable[[WorkerSpec], Awaitable[RunningTraffic]]
+    payloads: Mapping[str, Any] = field(default_factory=dict)
 
     def make(self, fault: Fault, name: str, lease: Lease) -> FaultContext:
         """That of one injection; checks that what the fault needs is there.
@@ -58,4 +60,5 @@ class Contexts:
             helper=helper,
             note=note,
             link_api=self.link_api,
+            payloads=self.payloads,
         )

@@ -16,11 +16,13 @@ import numpy as np
 from chaos.documents import validated
 from chaos.errors import DocumentError
 from chaos.faults.handler_dos import MODES
+from chaos.session.own import Own, own_package
 from chaos.session.safety import named_on_command_line
 from chaos.session.settings import ControlArguments, ModelArgument
 from chaos.sla.documents import INFERENCES, ProbeDocument
 from chaos.sla.files import load_probe
 from chaos.targets.options import redacted
+from chaos.targets.registry import EMBEDDED
 from chaos.traffic.spec import Arrivals
 
 __all__ = ["Plan", "arrivals_of", "make_plan", "package_of", "sub_seed"]
@@ -40,6 +42,8 @@ class Plan:
     replay: str
     allow: tuple[str, ...] = ()
     """Hosts beside loopback that may be tested: named in the experiment and on the command line."""
+    own: Own | None = None
+    """The user's own handler package, if one takes the place of the experiment's."""
 
     @property
     def directory(self) -> Path:
@@ -69,10 +73,12 @@ def make_plan(arguments: Mapping[str, Any], title: str, source: str, argv: Seque
     names = [probe.name for probe in probes]
     if len(set(names)) < len(names):
         raise DocumentError(f"{source}: controls: probes", f"two probes have one name: {', '.join(names)}")
+    ours = checked.target.partition("?")[0].strip() == EMBEDDED
+    own, sent = own_package(checked, probes, f"{source}: controls", ours)
     seed = secrets.randbelow(2**31) if checked.seed is None else checked.seed
     return Plan(
         arguments=checked,
-        probes=tuple(probes),
+        probes=sent,
         seed=seed,
         run_id=_run_id(source),
         title=title,
@@ -80,6 +86,7 @@ def make_plan(arguments: Mapping[str, Any], title: str, source: str, argv: Seque
         command=shlex.join(["chaos", *map(redacted, argv)]),
         replay=shlex.join(["chaos", *map(redacted, _with_seed(argv, seed))]),
         allow=_allowed(checked, argv),
+        own=own,
     )
 
 

@@ -84,6 +84,7 @@ async def _touches(plan: Plan, system: System, planned: PlannedFault, index: int
             traffic=nothing,
             helper=nothing,
             link_api=system.link_api,
+            payloads=plan.own.payloads if plan.own is not None else {},
         )
         with anyio.fail_after(PLAN_SECONDS):
             await fault.inject(context)

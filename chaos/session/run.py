@@ -193,7 +193,13 @@ class Session:
     def _contexts(self) -> Contexts:
         system = self._system
         return Contexts(
-            system.target, system.link_api, self.plan.seed, self.emit, self._leases, self._start_traffic
+            system.target,
+            system.link_api,
+            self.plan.seed,
+            self.emit,
+            self._leases,
+            self._start_traffic,
+            self.plan.own.payloads if self.plan.own is not None else {},
         )
 
     def _entered(self, phase: str) -> None:

@@ -14,7 +14,7 @@ from chaos.checks.documents import CheckDocument
 from chaos.faults.handler_dos import ModeName
 from chaos.session.safety import SafetyLimits
 
-__all__ = ["ControlArguments", "ModelArgument", "PhaseSeconds", "ProbeArgument"]
+__all__ = ["ControlArguments", "ModelArgument", "OwnArgument", "PhaseSeconds", "ProbeArgument"]
 
 LinkName = Literal["client", "replica", "manager"]
 """A TCP link that a fault proxy can be put into: clients to target, and of the embedded platform's own, its AppProxy to
@@ -61,6 +61,26 @@ class ModelArgument(_Arguments):
         return self
 
 
+class OwnArgument(_Arguments):
+    """A handler package of the user's own, in the place of the experiment's.
+
+    ``package`` is a directory, a ``model.tar.gz`` or a ``.mar`` on this machine, or what the target's model store calls
+    it; blank for none. In the role ``victim`` it serves the models that have a ``package``, in the role ``hostile``
+    those that are ``hostile``. ``payload`` is a JSON file with what is sent to it, in place of the probes' own payload
+    or, for the hostile role, of the mode's (blank: the probes').
+    """
+
+    package: str = ""
+    role: Literal["victim", "hostile"] = "victim"
+    payload: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> OwnArgument:
+        if self.payload and not self.package:
+            raise ValueError("'payload' is what is sent to a 'package', and there is none")
+        return self
+
+
 class ProbeArgument(_Arguments):
     """A probe file by name or path; ``rate`` overrides the rate of its schedule (requests per second).
 
@@ -98,6 +118,7 @@ class ControlArguments(_Arguments):
     )
     defect: Names = Field(default=(), description="defects to seed in the embedded platform")
     models: tuple[ModelArgument, ...] = ()
+    own: OwnArgument = OwnArgument()
     probes: tuple[ProbeArgument, ...] = Field(min_length=1)
     seconds: PhaseSeconds = PhaseSeconds()
     links: tuple[LinkName, ...] = Field(default=(), description="links that run through the fault proxy")

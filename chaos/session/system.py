@@ -18,6 +18,7 @@ from chaos.proxy.client import ProxyClient, ProxyError
 from chaos.proxy.process import FaultProxy
 from chaos.session.deadlines import Problem, deadline, shielded
 from chaos.session.deployment import deployed
+from chaos.session.own import at_hand
 from chaos.session.plan import Plan, sub_seed
 from chaos.sla.documents import INFERENCES, ProbeDocument
 from chaos.targets.base import ControlRequests, Infer, Register, Scale, Target, need
@@ -86,6 +87,8 @@ async def open_system(
         link_api=link_api,
         links=tuple(link for link in arguments.links if link != CLIENT),
     )
+    own = plan.own
+    package = await stack.enter_async_context(at_hand(own, target)) if own is not None else ""
     stack.push_async_callback(shielded, problem, "closing the target", target.close)
     with deadline(f"opening target {redacted(arguments.target)}"):
         await target.open()
@@ -93,6 +96,8 @@ async def open_system(
         need(target, Register)
     need(target, Infer)
     for model in arguments.models:
+        if own is not None and model.name in own.models:
+            model = model.model_copy(update={"package": package, "hostile": None})
         await stack.enter_async_context(deployed(target, arguments.target, plan.allow, owe, problem, model))
     client = ""
     if CLIENT in arguments.links:

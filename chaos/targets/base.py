@@ -6,6 +6,7 @@ capabilities; an experiment that needs one that the target lacks is *not applica
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from chaos.errors import CapabilityError
@@ -15,6 +16,7 @@ from chaos.traffic.spec import HttpRequest
 __all__ = [
     "ControlRequests",
     "Describe",
+    "Directories",
     "Errors",
     "Infer",
     "Limits",
@@ -72,6 +74,14 @@ class Register(Protocol):
 
     async def unregister(self, model: str) -> None:
         """Stop serving it and give its resources back. A model that is not there is no error."""
+
+
+@runtime_checkable
+class Directories(Protocol):
+    """Capability: serves handler packages from directories of this machine."""
+
+    def package_in(self, directory: Path) -> str:
+        """What :meth:`Register.register` is to be told, to serve the package in a directory; no I/O."""
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -113,6 +114,10 @@ class Embedded:
     async def register_batched(self, model: str, package: str, workers: int, size: int, delay: float) -> None:
         """As :meth:`register`, with the platform's adaptive batching."""
         await self._opened().register_batched(model, package, workers, size, delay)
+
+    def package_in(self, directory: Path) -> str:
+        """Its path: the platform reads the same files."""
+        return str(directory)
 
     async def unregister(self, model: str) -> None:
         """Drain it and let it go; that it is not there is no error."""

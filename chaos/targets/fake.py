@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from chaos.errors import TargetError
@@ -58,6 +59,11 @@ class FakeTarget:
         """Take it in, as :meth:`register` does."""
         self._called("register_batched", model, package, workers, size, delay)
         self._take_in(model, package, workers)
+
+    def package_in(self, directory: Path) -> str:
+        """Its name, as all packages are in one store."""
+        self._called("package_in", directory)
+        return directory.name
 
     async def unregister(self, model: str) -> None:
         """Let it go, if it is there."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from chaos.embedded.cgroups import memory_group
+from chaos.cgroups import memory_group
 from chaos.targets.processes import tree
 
 __all__ = ["COUNTS", "Footprint", "FootprintReader"]

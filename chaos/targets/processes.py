@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import psutil
 
+from chaos import descendants
 from chaos.targets.records import Part, Role
 
 __all__ = [
@@ -27,9 +28,6 @@ __all__ = [
     "session_members",
     "tree",
 ]
-
-KERNEL_TELLS_CHILDREN = os.path.exists("/proc/thread-self/children")
-"""Whether there is a list of each process's children: on Linux with CONFIG_PROC_CHILDREN."""
 
 
 def listeners(port: int) -> list[int]:
@@ -78,40 +76,15 @@ def tree(pid: int) -> list[psutil.Process]:
 
 
 def children(process: psutil.Process) -> list[psutil.Process]:
-    """The children of a process that are there, zombies too, by pid; none if it is gone.
-
-    The kernel is asked for them where it tells (proc(5), ``/proc/PID/task/TID/children``): cheaper than to read the
-    parent of every process of the machine. It may pass over one while another ends, so it is asked until it says the
-    same twice.
-    """
-    try:
-        if not KERNEL_TELLS_CHILDREN:
+    """The children of a process that are there, zombies too, by pid; none if it is gone."""
+    found: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        if not descendants.KERNEL_TELLS_CHILDREN:
             return process.children()
-        before, pids = None, _children(process.pid)
-        while pids != before:
-            before, pids = pids, _children(process.pid)
-    except (OSError, psutil.NoSuchProcess):
-        return []
-    found = []
-    for pid in pids:
-        with suppress(psutil.NoSuchProcess):
-            found.append(psutil.Process(pid))
+        for pid in descendants.children(process.pid):
+            with suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(pid))
     return found
-
-
-def _children(pid: int) -> list[int]:
-    """The children of all threads of a process.
-
-    :raises OSError: if it is gone
-    """
-    found: list[int] = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with (
-            suppress(FileNotFoundError, ProcessLookupError),
-            open(f"/proc/{pid}/task/{thread}/children", "rb") as file,
-        ):
-            found += map(int, file.read().split())
-    return sorted(found)
 
 
 def session_members(session: int) -> list[psutil.Process]:

@@ -101,6 +101,11 @@ def _request(answer: Any, *_: Any) -> Iterable[str]:
         yield f"the body is {type(answer.body).__name__}, not bytes"
 
 
+def _package(answer: Any, *_: Any) -> Iterable[str]:
+    if not isinstance(answer, str) or not answer:
+        yield f"it returned {answer!r}, not what a package is called"
+
+
 def _state(answer: Any, model: str) -> Iterable[str]:
     if not isinstance(answer, ModelState):
         yield f"it returned {answer!r}, not a ModelState"
@@ -124,6 +129,7 @@ _PROMISES: dict[str, Callable[..., Iterable[str]]] = {
     "links": _links,
     "limits": _limits,
     "timings": _told,
+    "package_in": _package,
     "infer_request": _request,
     "control_request": _request,
     "describe": _state,

@@ -14,6 +14,7 @@ from chaos.errors import TargetError
 from chaos.targets.base import (
     ControlRequests,
     Describe,
+    Directories,
     Errors,
     Infer,
     Limits,
@@ -34,6 +35,7 @@ __all__ = ["ContractError", "FakeTarget", "ValidatingTarget"]
 CAPABILITIES: tuple[type[Any], ...] = (
     Infer,
     Register,
+    Directories,
     RegisterBatched,
     Scale,
     ControlRequests,

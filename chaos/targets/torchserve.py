@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 import anyio
@@ -69,6 +70,11 @@ def open_target(url: TargetURL, context: TargetContext) -> Target:
 class TorchServe:
     """A TorchServe: infers, registers, scales and describes."""
 
+    server: ClassVar[str] = "TorchServe"
+    """What it is called in errors."""
+    remedies: ClassVar[Mapping[int, str]] = _REGISTER_REMEDIES
+    """What to do about a registration that is refused with a status."""
+
     def __init__(self, url: TargetURL, context: TargetContext) -> None:
         self.url = redacted(url.text)
         store = url.option("store", "mar")
@@ -94,7 +100,7 @@ class TorchServe:
             status = wire.mapping(await self._inference.call("GET", "/ping", seconds=HEALTH_SECONDS))
             if "status" not in status:
                 said = str(status.get("message") or status)
-                hint = _KEYS if "oken" in said else "is this TorchServe's inference address?"
+                hint = _KEYS if "oken" in said else f"is this {self.server}'s inference address?"
                 raise TargetError(f"target {self.url}: {self._base}/ping says '{said}' ({hint})")
             answer = await self._management.call(
                 "GET", "/models", params={"limit": "1"}, seconds=HEALTH_SECONDS
@@ -102,7 +108,7 @@ class TorchServe:
             if "models" not in wire.mapping(self._expect(answer, "listing models")):
                 raise TargetError(
                     f"target {self.url}: {answer.url} does not list models "
-                    "(name TorchServe's management address: management=PORT)"
+                    f"(name {self.server}'s management address: management=PORT)"
                 )
             if self._metrics.base:
                 metrics = await self._metrics.call("GET", "/metrics", seconds=HEALTH_SECONDS)
@@ -154,7 +160,7 @@ class TorchServe:
             what = f"target {self.url}: registering '{archive}' as model '{model}'"
             if answer.status == 409:
                 self._names.taken(model)
-            self._expect(answer, what, _REGISTER_REMEDIES.get(answer.status, ""))
+            self._expect(answer, what, self.remedies.get(answer.status, ""))
             self._names.registered(model)
             await self._until(model, workers, (), what)
 
@@ -195,7 +201,7 @@ class TorchServe:
             asked = wire.asked(operation, model, workers, registering)
             if asked is None:
                 raise CapabilityError(
-                    f"target {self.url}: TorchServe's control plane has no '{operation}' "
+                    f"target {self.url}: {self.server}'s control plane has no '{operation}' "
                     "(it registers and unregisters)"
                 )
             method, path = asked
@@ -213,15 +219,15 @@ class TorchServe:
             answer = await self._management.call("GET", "/models", params=parameters)
             page = wire.mapping(self._expect(answer, f"target {self.url}: listing models"))
             entries = page.get("models")
-            if not isinstance(entries, list):
+            if not isinstance(entries, list) or not all(map(_named, entries)):
                 break
-            names.update(str(entry["modelName"]) for entry in entries if isinstance(entry, dict))
+            names.update(str(entry["modelName"]) for entry in entries)
             if not entries or "nextPageToken" not in page:
                 return sorted(names)
             parameters["next_page_token"] = str(page["nextPageToken"])
         raise UnansweredError(
             f"target {self.url}: {self._management.base}/models does not end, or is no list of models "
-            "(is this TorchServe's management address?)"
+            f"(is this {self.server}'s management address?)"
         )
 
     async def describe(self, model: str) -> ModelState:
@@ -297,6 +303,10 @@ class LocalTorchServe(TorchServe):
         for model in await self.models():
             workers |= dict.fromkeys((await self.describe(model)).pids, model)
         return await anyio.to_thread.run_sync(processes.parts, workers)
+
+
+def _named(entry: object) -> bool:
+    return isinstance(entry, dict) and bool(entry.get("modelName"))
 
 
 def _with_port(url: TargetURL, port: str) -> str:

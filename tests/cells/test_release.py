@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 
-from chaos.embedded.cgroups import find_base
+from chaos.cgroups import find_base
 from chaos.sla.results import Verdict
 from tests.cells.harness import run_cells
 

@@ -21,7 +21,12 @@ from tests.embedded.harness import Answer, Platform, eventually, started
 NOTES = """
 import json, os, time
 
+class BaseInferenceToolkitError(Exception): pass
+class Wrong(BaseInferenceToolkitError): status_code, message, phrase = 400, "this is no JSON", "Bad Request"
 def model_fn(model_dir): return None
+def input_fn(body, content_type):
+    try: return json.loads(body)
+    except ValueError: raise Wrong
 def predict_batch_fn(batch, model):
     with open({log!r}, "a") as log:
         log.write(json.dumps([data["nonce"] for data in batch]) + "\\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chaos.embedded.cgroups import find_base
+from chaos.cgroups import find_base
 from tests.embedded.harness import Answer, Platform, eventually, started
 
 KERNEL = pytest.param(

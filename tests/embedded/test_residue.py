@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.embedded.cgroups import find_base, make_tree, remove_tree
+from chaos.cgroups import find_base, make_tree, remove_tree
 from chaos.embedded.residue import Residue, clear_orphans
 from chaos.marks import PLATFORM, bearers, end_bearers
 

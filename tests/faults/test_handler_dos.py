@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -24,15 +25,18 @@ from chaos.traffic.spec import WorkerSpec
 class Rig:
     """A server that answers with one status after a while, and what a fault is given."""
 
-    def __init__(self, status: int, seconds: float) -> None:
+    def __init__(self, status: int, seconds: float, payloads: Mapping[str, Any] | None = None) -> None:
         self.status, self.seconds = status, seconds
+        self.payloads = payloads or {}
         self.requests = 0
+        self.bodies: list[Any] = []
         self.workers: list[int] = []
         self.stated: list[Blast] = []
         self.started: list[RunningTraffic] = []
 
     async def handle(self, request: web.Request) -> web.Response:
         self.requests += 1
+        self.bodies.append(await request.json())
         await anyio.sleep(self.seconds)
         return web.Response(status=self.status)
 
@@ -70,7 +74,8 @@ async def serve(rig: Rig, body: Callable[[FaultContext], Awaitable[None]]) -> No
 
                 target = FakeTarget(address=f"http://127.0.0.1:{port}")
                 try:
-                    await body(FaultContext("lease", target, 1, 1.0, intend, traffic, helper))
+                    context = FaultContext("lease", target, 1, 1.0, intend, traffic, helper)
+                    await body(replace(context, payloads=rig.payloads))
                 finally:
                     for running in rig.started:
                         await running.stop()
@@ -116,6 +121,23 @@ def test_in_force_by_its_effect(mode: ModeName, status: int, seconds: float) -> 
 def test_a_model_that_is_not_there_is_not_struck(mode: ModeName, status: int) -> None:
     with pytest.raises(FaultError, match=f"not injected.*'{MODES[mode].package}'"):
         strike(Rig(status, 0.0), mode)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_package_of_the_users_own_is_sent_its_own_payload(status: int) -> None:
+    """Whatever it answers, if it does: what it does with a request is its own affair."""
+    rig = Rig(status, 0.05, {"hostile": {"question": 1}})
+    strike(rig, "crash")
+
+    assert rig.bodies
+    assert all(body == {"question": 1} for body in rig.bodies)
+    assert rig.started[0].meter.streams.keys() == {"hostile:own"}
+
+
+def test_a_package_of_the_users_own_that_refuses_its_payload() -> None:
+    """A request that is refused denies nobody anything."""
+    with pytest.raises(FaultError, match=r"mode own, .*not injected.*does its handler take this payload"):
+        strike(Rig(400, 0.0, {"hostile": {}}), "occupy")
 
 
 def test_a_handler_that_survives_a_crash_was_not_crashed(monkeypatch: pytest.MonkeyPatch) -> None:

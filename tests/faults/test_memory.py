@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from chaos.embedded.cgroups import PREFIX, find_base, make_replica, make_tree, oom_kills, remove_tree
+from chaos.cgroups import PREFIX, find_base, make_replica, make_tree, oom_kills, remove_tree
 from chaos.errors import CapabilityError, DocumentError
 from chaos.faults.base import FaultError
 from chaos.faults.memory import Oom, OomArguments
@@ -32,7 +32,7 @@ SERVER = """
 import json, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from chaos.embedded.cgroups import join
+from chaos.cgroups import join
 
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chaos.embedded.store import BUILT_IN
 from chaos.errors import DocumentError
-from chaos.handlers.formats import HandlerInputError, decode, encode
-from chaos.handlers.package import load_package
+from chaos.handlers.formats import HandlerInputError
+from chaos.handlers.package import import_package, load_package
 from tests.handlers.packages import package, whole
 
 
@@ -26,8 +23,24 @@ def test_defaults_read_and_write_json_and_csv(tmp_path: Path) -> None:
     )
 
     assert handler.invoke(b'{"a": [1, 2]}', "application/json") == (b'{"a": [1, 2]}', "application/json")
-    assert handler.invoke(b"1,2\n3,4\n", "text/csv", "text/csv") == (b"1.0,2.0\n3.0,4.0\n", "text/csv")
-    assert handler.invoke(b"1,2", "text/csv", "image/png, */*;q=0.1")[0] == b"[[1.0, 2.0]]"
+    assert handler.invoke(b"1,2\n3,4\n", "text/csv", "text/csv") == (b"1,2\n3,4\n", "text/csv")
+    assert handler.invoke(b"1.0,2.5", "text/csv", "image/png, application/json")[0] == b"[1.0, 2.5]"
+    assert handler.invoke(b"[1, 2.5]", accept="*/*") == (b"[1.0, 2.5]", "application/json")
+    with pytest.raises(HandlerInputError, match="utf-8"):
+        handler.invoke(b"\xff", "text/csv")
+
+
+def test_the_default_accept_is_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")
+    code = "def model_fn(model_dir): return None\ndef predict_fn(data, model): return data\n"
+    handler = load_package(package(tmp_path, code))
+
+    assert [handler.invoke(b"[1]", accept=accept)[1] for accept in ("", None, "*/*", "application/json")] == [
+        "text/csv",
+        "text/csv",
+        "text/csv",
+        "application/json",
+    ]
 
 
 def test_context_goes_to_whoever_takes_one_more_parameter(tmp_path: Path) -> None:
@@ -50,10 +63,62 @@ def test_transform_fn_does_all_at_once(tmp_path: Path) -> None:
         """
         def model_fn(model_dir): return b"!"
         def transform_fn(model, data, content_type, accept): return data + model, content_type
+        def predict_batch_fn(batch, model): return batch
         """,
     )
+    imported = import_package(path)
 
-    assert load_package(path).invoke(b"x", "a/b") == (b"x!", "a/b")
+    assert imported.load().invoke(b"x", "a/b") == (b"x!", "a/b")
+    assert imported.own == imported.functions.keys() == {"model_fn", "transform_fn"}
+
+
+def test_text_comes_as_text_and_all_else_as_bytes(tmp_path: Path) -> None:
+    path = package(
+        tmp_path,
+        """
+        def model_fn(model_dir): return None
+        def transform_fn(model, data, content_type, accept): return f"{type(data).__name__} {accept}"
+        """,
+    )
+    handler = load_package(path)
+    kinds = ("application/json", "text/csv", "text/csv; charset=utf-8", "text/plain", "", None)
+
+    assert [whole(handler, b"x", kind, "a/b, c/d") for kind in kinds] == [
+        b"str a/b, c/d",
+        b"str a/b, c/d",
+        *[b"bytes a/b, c/d"] * 4,
+    ]
+
+
+def test_importing_loads_no_model_and_loading_has_a_before_and_an_after(tmp_path: Path) -> None:
+    path = package(
+        tmp_path,
+        """
+        calls = []
+        def pre_model_fn(model_dir): calls.append("pre")
+        def model_fn(model_dir): calls.append("model"); return calls
+        def model_warmup_fn(model_dir, model, context): model.append(context.model_name)
+        def predict_fn(data, model): return list(model)
+        """,
+        "p",
+    )
+    imported = import_package(path)
+
+    assert imported.source == path / "code" / "inference.py"
+    assert imported.own == {"pre_model_fn", "model_fn", "model_warmup_fn", "predict_fn"}
+    assert imported.functions.keys() == imported.own | {"input_fn", "output_fn", "predict_batch_fn"}
+    assert whole(imported.load(), b"1") == b'["pre", "model", "p"]'
+
+
+@pytest.mark.parametrize("name", ["pre_model_fn", "model_fn", "model_warmup_fn"])
+def test_what_loading_raises_is_told(tmp_path: Path, name: str) -> None:
+    takes = "model_dir, model" if name == "model_warmup_fn" else "model_dir"
+    code = f"def model_fn(model_dir): pass\ndef {name}({takes}): raise OSError('disk')\ndef predict_fn(d, m): pass\n"
+    imported = import_package(package(tmp_path, code))
+
+    with pytest.raises(DocumentError, match=f"{name} failed: OSError: disk") as caught:
+        imported.load()
+    assert isinstance(caught.value.__cause__, OSError)
 
 
 def test_a_callable_model_needs_no_predict_fn(tmp_path: Path) -> None:
@@ -81,6 +146,9 @@ def test_a_callable_model_needs_no_predict_fn(tmp_path: Path) -> None:
             "beside input_fn",
         ),
         ("def model_fn(a): pass\npredict_fn = 3\n", "predict_fn is not a function"),
+        ("def model_fn(a): pass\nasync def output_fn(p, a): yield p\n", "output_fn is async"),
+        ("model_fn = dict\n", "model_fn does not say its parameters"),
+        ("import helper\ndef model_fn(a): pass\n", "inference.py:1: cannot be imported: ModuleNotFoundError"),
     ],
 )
 def test_a_broken_package_is_a_document_error_with_its_place(tmp_path: Path, code: str, problem: str) -> None:
@@ -94,47 +162,6 @@ def test_a_broken_package_is_a_document_error_with_its_place(tmp_path: Path, cod
 def test_a_missing_package_is_a_document_error(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="no such handler"):
         load_package(tmp_path / "nowhere")
-
-
-def test_packages_do_not_see_each_others_modules(tmp_path: Path) -> None:
-    handlers = []
-    for word in ("one", "two"):
-        path = package(
-            tmp_path,
-            """
-            import helper
-            def model_fn(model_dir): return helper.WORD
-            def predict_fn(data, model): return [model, helper.WORD]
-            """,
-            word,
-        )
-        (path / "code" / "helper.py").write_text(f"WORD = {word!r}\n")
-        handlers.append(load_package(path))
-
-    assert [json.loads(whole(handler, b"{}")) for handler in handlers] == [["one", "one"], ["two", "two"]]
-
-
-@given(st.binary(max_size=200), st.sampled_from(["application/json", "text/csv", "", "x/y", "text/csv; a=b"]))
-def test_no_body_breaks_the_decoder(body: bytes, content_type: str) -> None:
-    with suppress(HandlerInputError):
-        decode(body, content_type)
-
-
-@given(
-    st.recursive(
-        st.integers() | st.text() | st.none(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    )
-)
-def test_json_survives_the_way_in_and_out(value: object) -> None:
-    assert decode(encode(value, "")[0], "application/json") == value
-
-
-def test_an_answer_that_cannot_be_written_is_refused() -> None:
-    with pytest.raises(HandlerInputError, match="image/png"):
-        encode([1], "image/png")
-    with pytest.raises(TypeError, match="object"):
-        encode({"a": object()}, "")
 
 
 @pytest.mark.parametrize("name", ["echo", "sleep", "burn", "allocate", "crash", "huge", "iris"])

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.real.mlserver_rig import mlserver_rig
+from tests.real.mms_rig import mms_rig
 from tests.real.torchserve_rig import torchserve_rig
 from tests.real.triton_rig import triton_rig
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "real"
-RIGS = {"mlserver": mlserver_rig, "torchserve": torchserve_rig, "triton": triton_rig}
+RIGS = {"mlserver": mlserver_rig, "mms": mms_rig, "torchserve": torchserve_rig, "triton": triton_rig}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "RigError",
     "environment",
     "free_ports",
+    "java",
     "running",
     "site_packages",
 ]
@@ -85,6 +86,23 @@ def environment(cache: Path, name: str, requirements: Sequence[str], *options: s
 def site_packages(venv: Path) -> Path:
     """Where a virtual environment keeps its packages."""
     return next((venv / "lib").glob("python3.*")) / "site-packages"
+
+
+def java() -> str:
+    """The Java to run; installed from Debian where we may.
+
+    :raises RigError: if there is none
+    """
+    if shutil.which("java") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        for arguments in (
+            ["update"],
+            ["install", "-y", "--no-install-recommends", "openjdk-17-jre-headless"],
+        ):
+            subprocess.run(["apt-get", *arguments], check=False, capture_output=True, timeout=300)
+    found = shutil.which("java")
+    if found is None:
+        raise RigError("this server needs Java 17 (install openjdk-17-jre-headless)")
+    return found
 
 
 def free_ports(count: int) -> list[int]:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real
 ROOT = Path(__file__).resolve().parents[2]
 CHAOS = str(Path(sys.executable).parent / "chaos")
 SECONDS = 2400
-MEASURED = {"torchserve": 30, "triton": 30, "mlserver": 0}
+MEASURED = {"torchserve": 30, "triton": 30, "mms": 30, "mlserver": 0}
 """How many cells apply at least: an MLServer loads what its repository has, and no other name."""
 
 

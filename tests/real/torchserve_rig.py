@@ -6,16 +6,13 @@ Every handler package becomes an archive of the model store, ``NAME.mar``. Needs
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.real.rigs import BRIDGES, PACKAGES, RigError, environment, free_ports, running, site_packages
+from tests.real.rigs import BRIDGES, PACKAGES, environment, free_ports, java, running, site_packages
 
 __all__ = ["torchserve_rig"]
 
@@ -44,7 +41,7 @@ def torchserve_rig(cache: Path) -> Iterator[str]:
 
     :raises RigError: if Java is missing, or it cannot be installed or started
     """
-    java = _java()
+    jvm = java()
     with (
         environment(cache, "torchserve", REQUIREMENTS, "--no-deps") as venv,
         tempfile.TemporaryDirectory(prefix="chaos-torchserve-") as name,
@@ -70,7 +67,7 @@ def torchserve_rig(cache: Path) -> Iterator[str]:
             _archive(package, store / f"{package.name}.mar")
         site = site_packages(venv)
         command = [
-            java,
+            jvm,
             "-Xmx512m",
             f"-Dmodel_server_home={site}",
             f"-Djava.io.tmpdir={directory / 'tmp'}",
@@ -102,17 +99,3 @@ def _archive(package: Path, archive: Path) -> None:
         for path in sorted(package.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 file.write(path, path.relative_to(package).as_posix())
-
-
-def _java() -> str:
-    """The Java to run; installed from Debian where we may."""
-    if shutil.which("java") is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        for arguments in (
-            ["update"],
-            ["install", "-y", "--no-install-recommends", "openjdk-17-jre-headless"],
-        ):
-            subprocess.run(["apt-get", *arguments], check=False, capture_output=True, timeout=300)
-    java = shutil.which("java")
-    if java is None:
-        raise RigError("TorchServe needs Java 17 (install openjdk-17-jre-headless)")
-    return java

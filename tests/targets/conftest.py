@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chaos.targets import oip
+from chaos.targets import oip, sagemaker
 from chaos.targets import torchserve as torchserve_target
-from tests.targets.servers import StandIn, TorchServeStandIn, TritonStandIn
+from tests.targets.servers import SageMakerStandIn, StandIn, TorchServeStandIn, TritonStandIn
 
 
 @pytest.fixture
@@ -31,6 +31,13 @@ async def triton(anyio_backend: str) -> AsyncIterator[TritonStandIn]:
 
 
 @pytest.fixture
+async def container(anyio_backend: str) -> AsyncIterator[SageMakerStandIn]:
+    """Answers as a SageMaker container of several models does."""
+    async with SageMakerStandIn().serving() as server:
+        yield server
+
+
+@pytest.fixture
 async def blank(anyio_backend: str) -> AsyncIterator[StandIn]:
     """Answers 404 but where a test says otherwise."""
     async with StandIn().serving() as server:
@@ -40,8 +47,8 @@ async def blank(anyio_backend: str) -> AsyncIterator[StandIn]:
 @pytest.fixture
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a stand-in does not do at once it never does."""
-    for module in (oip, torchserve_target):
+    for module in (oip, sagemaker, torchserve_target):
         monkeypatch.setattr(module, "READY_SECONDS", 1.0)
-        monkeypatch.setattr(module, "GONE_SECONDS", 0.5)
+        monkeypatch.setattr(module, "GONE_SECONDS", 0.5, raising=False)
         monkeypatch.setattr(module, "HEALTH_SECONDS", 0.5)
         monkeypatch.setattr(module, "POLL_SECONDS", 0.01)

@@ -1,4 +1,5 @@
-"""Small real HTTP servers that answer as TorchServe and Triton were seen to, and misbehave on request."""
+"""Small real HTTP servers that answer as TorchServe, Triton and multi-model-server were seen to, and misbehave on
+request."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-__all__ = ["StandIn", "TorchServeStandIn", "TritonStandIn", "cut", "hang", "reply"]
+__all__ = ["SageMakerStandIn", "StandIn", "TorchServeStandIn", "TritonStandIn", "cut", "hang", "reply"]
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -208,3 +209,69 @@ class TritonStandIn(StandIn):
             return web.json_response({"error": f"failed to load '{name}'"}, status=500)
         self.repository[name] = "READY"
         return web.Response()
+
+
+class SageMakerStandIn(StandIn):
+    """A container of several models, ``served`` by name with their workers; ``page`` is its page size.
+
+    Where it ``counts``, it describes its API as taking a number of workers, and tells them, as multi-model-server does;
+    ``tardy`` describes pass until they are ready, or until a model that was unloaded is gone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.served: dict[str, int] = {}
+        self.leaving: set[str] = set()
+        self.page = 100
+        self.tardy = 0
+        self.counts = False
+
+    async def answer(self, request: web.Request, body: Any) -> web.StreamResponse:
+        match [request.method, *(unquote(part) for part in request.rel_url.raw_path.strip("/").split("/"))]:
+            case ["GET", "ping"]:
+                return web.Response()
+            case ["GET", "api-description"] if self.counts:
+                parameters = [{"name": "url"}, {"name": "initial_workers"}]
+                return web.json_response({"paths": {"/models": {"post": {"parameters": parameters}}}})
+            case ["GET", "models"]:
+                return self._list(request)
+            case ["POST", "models"]:
+                return self._load(body)
+            case ["GET", "models", name] if name in self.served:
+                return self._describe(name)
+            case ["DELETE", "models", name] if name in self.served:
+                self.leaving.add(name)
+                return web.Response()
+        return _error(404, "ModelNotFoundException", "Model not found")
+
+    def _load(self, body: dict[str, Any]) -> web.Response:
+        name, workers = body["model_name"], body.get("initial_workers", 1)
+        if body["url"].rpartition("/")[2] != "sleep":
+            return _error(404, "ModelNotFoundException", f"Model not found at: {body['url']}")
+        if name in self.served:
+            return _error(409, "ConflictStatusException", f"Model {name} is already registered.")
+        self.served[name] = workers
+        return web.json_response({"status": f'Model "{name}" registered'})
+
+    def _list(self, request: web.Request) -> web.Response:
+        names = sorted(self.served)
+        start = int(request.query.get("next_page_token", "0"))
+        document: dict[str, Any] = {
+            "models": [{"modelName": name, "modelUrl": "x"} for name in names[start : start + self.page]]
+        }
+        if start + self.page < len(names):
+            document["nextPageToken"] = str(start + self.page)
+        return web.json_response(document)
+
+    def _describe(self, name: str) -> web.Response:
+        self.tardy, late = max(0, self.tardy - 1), self.tardy > 0
+        if name in self.leaving and not late:
+            self.leaving.discard(name)
+            del self.served[name]
+            return _error(404, "ModelNotFoundException", "Model not found")
+        document: dict[str, Any] = {"modelName": name, "modelUrl": "x"}
+        if self.counts:
+            workers = self.served[name]
+            state = {"status": "UNLOADING" if late else "READY"}
+            document |= {"minWorkers": workers, "workers": [state] * workers}
+        return web.json_response(document)

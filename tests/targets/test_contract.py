@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.targets.base import Target
+from chaos.errors import CapabilityError
+from chaos.targets.base import RegisterBatched, Target, need
 from chaos.targets.embedded import Embedded
 from chaos.targets.registry import open_by_url
 from chaos.targets.testing import FakeTarget
@@ -19,23 +20,33 @@ async def test_the_embedded_platform() -> None:
     await check_contract(open_by_url("embedded"), scales=True)
 
 
-@pytest.mark.parametrize("adapter", ["torchserve", "oip"])
-async def test_an_adapter_on_the_embedded_platform(adapter: str) -> None:
+SCALES = {
+    "torchserve+{inference}?management={management}&store=plain": True,
+    "oip+{inference}": False,
+    "sagemaker+{inference}": False,
+    "sagemaker+{inference}?management={management}": True,
+}
+"""Other target URLs of a platform that runs, and whether they scale."""
+
+
+@pytest.mark.parametrize("url", SCALES)
+async def test_an_adapter_on_the_embedded_platform(url: str) -> None:
     platform = open_by_url("embedded")
     await platform.open()
     try:
-        await check_contract(_beside(platform, adapter), scales=adapter == "torchserve")
-        await check_batches(_beside(platform, adapter))
+        await check_contract(_beside(platform, url), scales=SCALES[url])
+        if SCALES[url] or url.startswith("oip"):
+            await check_batches(_beside(platform, url))
+        else:
+            with pytest.raises(CapabilityError, match="'registerbatched'"):
+                need(_beside(platform, url), RegisterBatched)
     finally:
         await platform.close()
 
 
-def _beside(platform: Target, adapter: str) -> Target:
+def _beside(platform: Target, url: str) -> Target:
     """Another target that speaks to the same running platform."""
     assert isinstance(platform, Embedded)
     assert platform.address is not None
-    inference = platform.address.base
-    if adapter == "oip":
-        return open_by_url(f"oip+{inference}")
     management = platform.address.option("management")
-    return open_by_url(f"torchserve+{inference}?management={management}&store=plain")
+    return open_by_url(url.format(inference=platform.address.base, management=management))

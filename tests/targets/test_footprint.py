@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chaos.embedded.cgroups import PREFIX, find_base, memory_group
+from chaos.cgroups import PREFIX, find_base, memory_group
 from chaos.targets.footprint import COUNTS, SHM, Footprint, FootprintReader
 from tests.embedded.harness import eventually
 

@@ -17,7 +17,7 @@ import anyio.to_thread
 import psutil
 import pytest
 
-from chaos.embedded.cgroups import find_base
+from chaos.cgroups import find_base
 from chaos.errors import TargetError
 from chaos.marks import PLATFORM, bearers
 from chaos.targets import platform as module

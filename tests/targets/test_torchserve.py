@@ -89,6 +89,14 @@ async def test_a_list_without_end(torchserve: TorchServeStandIn, monkeypatch: py
             await target.models()
 
 
+@pytest.mark.parametrize("models", ["[{}]", "[1]", "null", '{"modelName": "m"}'])
+async def test_lists_that_are_none(torchserve: TorchServeStandIn, models: str) -> None:
+    torchserve.overrides["GET", "/models"] = reply(200, f'{{"models": {models}}}')
+    async with adapter(torchserve) as target:
+        with pytest.raises(UnansweredError, match="is no list of models"):
+            await target.models()
+
+
 async def test_what_was_there_before_is_left_alone(torchserve: TorchServeStandIn) -> None:
     torchserve.served["victim"] = 1
     record: list[Entry] = []

@@ -129,7 +129,7 @@ def _document(body: str) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal(400, "", f"failed to parse the request JSON buffer: {error}") from None
     if not isinstance(document, dict):
         raise Refusal(400, "", "the request is not a JSON object")

@@ -48,6 +48,17 @@ def inference_description() -> dict[str, Any]:
                 "post": predict,
                 "get": {**predict, "operationId": "getPredictions"},
             },
+            "/invocations": {
+                "post": _operation("invocations", "Have the only model, or the one in a header, answer.")
+            },
+            "/models": {
+                "get": _listing(),
+                "post": _operation("loadModel", "Serve a handler package.", *_loading()),
+            },
+            "/models/{model_name}": {
+                "get": _operation("describeModel", "The model's state and its workers.", model),
+                "delete": _operation("unloadModel", "Finish its requests, then stop serving it.", model),
+            },
             "/models/{model_name}/invoke": {"post": {**predict, "operationId": "invoke"}},
             "/v2/models/{model_name}/infer": {"post": {**predict, "operationId": "infer"}},
             "/api-description": {"get": _operation("apiDescription", "This document.")},
@@ -60,29 +71,38 @@ def management_description() -> dict[str, Any]:
     register = _operation(
         "registerModel",
         "Serve a handler package as a model.",
-        _query("url", "string", "the package's name, or a directory", required=True),
-        _query("model_name", "string", "the model's name; the package's if absent"),
-        _query("initial_workers", "integer", "workers to start, 1 if absent"),
+        *_loading(),
         _query("response_timeout", "integer", "seconds that a handler may take, 120 if absent"),
         _query("batch_size", "integer", "requests that a worker is given at once, at the most, 1 if absent"),
         _query("max_batch_delay", "integer", "milliseconds that it waits for them, 100 if absent"),
         _SYNCHRONOUS,
     )
-    listing = _operation(
-        "listModels",
-        "All models, by name.",
-        _query("limit", "integer", "at most so many, 100 if absent"),
-        _query("next_page_token", "string", "where the page before ended"),
-    )
     return _document(
         "TorchServe APIs (embedded platform)",
         {
-            "/models": {"get": listing, "post": register},
+            "/models": {"get": _listing(), "post": register},
             "/models/{model_name}": _model_paths(),
             "/errors": _errors(),
             "/limits": {"get": _operation("limits", "What this node can bear: workers, memory, batch size.")},
             "/links": {"get": _operation("links", "The platform's own links: which stand, and since when.")},
         },
+    )
+
+
+def _loading() -> tuple[dict[str, Any], ...]:
+    return (
+        _query("url", "string", "the package's name, or a directory", required=True),
+        _query("model_name", "string", "the model's name; the package's if absent"),
+        _query("initial_workers", "integer", "workers to start, 1 if absent"),
+    )
+
+
+def _listing() -> dict[str, Any]:
+    return _operation(
+        "listModels",
+        "All models, by name.",
+        _query("limit", "integer", "at most so many, 100 if absent"),
+        _query("next_page_token", "string", "where the page before ended"),
     )
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict
-from typing import Any
 
 from aiohttp import web
 
@@ -16,6 +13,7 @@ from chaos.embedded.answers import Protocol, error_body
 from chaos.embedded.api.description import description
 from chaos.embedded.api.errors import ErrorsApi
 from chaos.embedded.api.links import describe_links
+from chaos.embedded.api.listing import check_name, integer, model_page
 from chaos.embedded.api.openapi import management_description, model_description
 from chaos.embedded.api.wear import WEARS, wear
 from chaos.embedded.defects import Defect
@@ -35,11 +33,8 @@ from chaos.embedded.store import Store
 
 __all__ = ["ManagementApi"]
 
-PAGE = 100
 LOOK_SECONDS = 0.01
-WRITING_SHARE = 0.3
 SCAN_SECONDS = 0.001
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -108,24 +103,21 @@ class ManagementApi:
         url = given.get("url", "")
         package = self._store.find(url)
         name = given.get("model_name") or package.name
-        if not _NAME.fullmatch(name):
-            raise Refusal(
-                400, "BadRequestException", f"model name {name!r}: letters, digits, '_', '-', '.' only"
-            )
-        timeout = _integer(given, "response_timeout", RESPONSE_SECONDS)
+        check_name(name)
+        timeout = integer(given, "response_timeout", RESPONSE_SECONDS)
         if timeout < 1:
             raise Refusal(
                 400, "BadRequestException", f"response_timeout {timeout}: must be at least one second"
             )
-        workers = max(0, _integer(given, "initial_workers", 1))
+        workers = max(0, integer(given, "initial_workers", 1))
         synchronous = _boolean(given, "synchronous", True)
         settings = ModelSettings(
             name,
             package,
             url,
             response_timeout=timeout,
-            batch_size=_integer(given, "batch_size", 1),
-            max_batch_delay=_integer(given, "max_batch_delay", BATCH_DELAY),
+            batch_size=integer(given, "batch_size", 1),
+            max_batch_delay=integer(given, "max_batch_delay", BATCH_DELAY),
         )
         model = await self._manager.register(settings, workers, synchronous)
         if Defect.LOST_REGISTRATION_FORGOTTEN in self._manager.defects and request.transport is None:
@@ -138,21 +130,7 @@ class ManagementApi:
         return _status(200, said + hint)
 
     async def _list(self, request: web.Request) -> web.Response:
-        limit = _integer(request.query, "limit", PAGE)
-        limit = limit if limit >= 0 else PAGE
-        start = max(0, _integer(request.query, "next_page_token", 0))
-        names = sorted(self._manager.models)
-        if Defect.LIST_OMITS_SCALING in self._manager.defects:
-            names = [name for name in names if not self._manager.models[name].lock.locked()]
-        page = names[start : start + limit]
-        if Defect.LIST_LEAVES_OUT in self._manager.defects and time.monotonic() % 1.0 < WRITING_SHARE:
-            page = page[:-1]
-        document: dict[str, Any] = {}
-        if start + limit < len(names):
-            document["nextPageToken"] = str(start + limit)
-        urls = {name: self._manager.models[name].settings.url for name in page}
-        document["models"] = [{"modelName": name, "modelUrl": urls[name]} for name in page]
-        return web.json_response(document)
+        return web.json_response(model_page(self._manager.models, request.query, self._manager.defects))
 
     async def _describe(self, request: web.Request) -> web.Response:
         model = self._model(request, "all")
@@ -162,13 +140,13 @@ class ManagementApi:
     async def _scale(self, request: web.Request) -> web.Response:
         model = self._model(request)
         given = request.query
-        minimum = _integer(given, "min_worker", 1)
-        maximum = _integer(given, "max_worker", minimum)
+        minimum = integer(given, "min_worker", 1)
+        maximum = integer(given, "max_worker", minimum)
         if minimum < 0:
             raise Refusal(400, "BadRequestException", f"min_worker {minimum}: must not be negative")
         if maximum < minimum:
             raise Refusal(400, "BadRequestException", "max_worker cannot be less than min_worker.")
-        seconds = float(_integer(given, "timeout", -1))
+        seconds = float(integer(given, "timeout", -1))
         synchronous = _boolean(given, "synchronous", False)
         wait = WAIT_SECONDS if seconds < 0 else min(seconds, WAIT_SECONDS)
         before = len(model.workers)
@@ -245,14 +223,6 @@ async def _parameters(request: web.Request) -> dict[str, str]:
     return {
         key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in document.items()
     }
-
-
-def _integer(given: Mapping[str, str], name: str, default: int) -> int:
-    """A number; the default for anything else, without a word, as TorchServe does."""
-    try:
-        return int(given.get(name, default))
-    except ValueError:
-        return default
 
 
 def _boolean(given: Mapping[str, str], name: str, default: bool) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 PAGE = 4096
 
 
 def model_fn(model_dir):
     return None
+
+
+def input_fn(body, content_type):
+    return json.loads(body)
 
 
 def predict_fn(data, model):

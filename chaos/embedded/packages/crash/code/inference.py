@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
 
 def model_fn(model_dir):
     return None
+
+
+def input_fn(body, content_type):
+    return json.loads(body)
 
 
 def predict_fn(data, model):

@@ -20,6 +20,10 @@ def model_fn(model_dir):
     }
 
 
+def input_fn(body, content_type):
+    return json.loads(body)
+
+
 def predict_fn(data, model):
     rows = np.array(data["instances"], dtype=np.float64).reshape(-1, model["coefficients"].shape[1])
     scores = rows @ model["coefficients"].T + model["intercepts"]

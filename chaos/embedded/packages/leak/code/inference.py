@@ -5,6 +5,7 @@ At the process's limit opening fails, and so does the request; those opened unti
 
 from __future__ import annotations
 
+import json
 import os
 
 KEPT = []
@@ -12,6 +13,10 @@ KEPT = []
 
 def model_fn(model_dir):
     return None
+
+
+def input_fn(body, content_type):
+    return json.loads(body)
 
 
 def predict_fn(data, model):

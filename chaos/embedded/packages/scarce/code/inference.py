@@ -8,6 +8,7 @@ Who is first is settled by abstract socket addresses, which the kernel gives bac
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -32,6 +33,10 @@ def model_fn(model_dir, context):
         block = b"1" * MOST
         raise MemoryError(f"{len(block) >> 20} MiB are not enough")
     raise RuntimeError(f"{SEATS} workers have all there is")
+
+
+def input_fn(body, content_type):
+    return json.loads(body)
 
 
 def predict_fn(data, place):

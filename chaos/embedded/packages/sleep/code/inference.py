@@ -5,12 +5,17 @@ A batch sleeps once, for the longest of them.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
 
 def model_fn(model_dir):
     return None
+
+
+def input_fn(body, content_type):
+    return json.loads(body)
 
 
 def predict_fn(data, model):

@@ -16,6 +16,10 @@ def model_fn(model_dir):
     return None
 
 
+def input_fn(body, content_type):
+    return json.loads(body)
+
+
 def predict_fn(data, model):
     return data
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.embedded.cgroups import (
+from chaos.cgroups import (
     PREFIX,
     empty_tree,
     find_base,
@@ -55,7 +55,7 @@ V2_MOUNT = "31 24 0:27 {} @/unified rw - cgroup2 cgroup2 rw\n"
 def test_where_groups_may_be_made(tmp_path: Path, groups: str, mounts: str, expected: str | None) -> None:
     for place in ("memory", "memory/user/me", "memory/in"):
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
-        (tmp_path / place / "memory.limit_in_bytes").write_text("0")
+        (tmp_path / place / "cgroup.procs").write_text("")
     for place, handed_down in (
         ("slice", "cpu memory"),
         ("slice/scope", ""),
@@ -105,7 +105,7 @@ def tree() -> Iterator[Path]:
 
 def inside(group: Path, code: str) -> subprocess.Popen[bytes]:
     """A process that joins a group and then does something."""
-    joining = f"from pathlib import Path; from chaos.embedded.cgroups import join; join(Path({str(group)!r}))"
+    joining = f"from pathlib import Path; from chaos.cgroups import join; join(Path({str(group)!r}))"
     command = [sys.executable, "-c", f"{joining}\n{code}"]
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 

@@ -1,9 +1,10 @@
-"""A memory cgroup for each replica, so that the kernel keeps its limit and its OOM killer ends who breaks it.
+"""Cgroups for replicas and for handlers under test: the kernel keeps their limits, its OOM killer ends who breaks them.
 
-A platform has a tree of its own below the cgroup that it was started in: ``chaos-embedded-TOKEN/replica-ID``.
-Both versions of the kernel's interface are spoken (Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst).
-On version 2 a group that holds processes may not hand its controllers down, so there the tree stands below the
-nearest ancestor that does.
+A platform has a tree of its own below the cgroup that it was started in: ``chaos-embedded-TOKEN/replica-ID``; a handler
+under test has a group ``chaos-handler-TOKEN``, or two. Both versions of the kernel's interface are spoken
+(Documentation/admin-guide/cgroup-v1/memory.rst, pids.rst, and cgroup-v2.rst). On version 2 a group that holds processes
+may not hand its controllers down, so there ours stand below the nearest ancestor that does; and a process is in one
+group only, which then has both limits.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 
 __all__ = [
+    "HANDLER_PREFIX",
     "PREFIX",
     "empty_tree",
     "find_base",
+    "handler_groups",
     "join",
+    "make_group",
     "make_replica",
     "make_tree",
     "memory_group",
@@ -28,6 +32,7 @@ __all__ = [
 ]
 
 PREFIX = "chaos-embedded-"
+HANDLER_PREFIX = "chaos-handler-"
 BASE = 16 << 20
 """What a replica is given beside its limit, in bytes: for the pages that a fork copies as it writes to them."""
 
@@ -35,35 +40,44 @@ POLL_SECONDS = 0.005
 _V1, _V2 = "memory.limit_in_bytes", "memory.max"
 
 
-def find_base(proc: Path = Path("/proc/self")) -> Path | None:
-    """The memory cgroup below which this process may make others; ``None`` where there is none."""
-    for kind, mount, here in _groups(proc):
+def find_base(proc: Path = Path("/proc/self"), controller: str = "memory") -> Path | None:
+    """The cgroup of a controller below which this process may make others; ``None`` where there is none."""
+    for kind, mount, here in _groups(proc, controller):
         candidates = [here]
         if kind == "cgroup2":
             candidates = [path for path in (here, *here.parents) if path.is_relative_to(mount)]
         for path in candidates:
-            if _gives_memory(path):
+            if _gives(path, kind, controller):
                 return path
     return None
 
 
 def memory_group(proc: Path) -> Path | None:
     """The cgroup that counts the memory of a process, by its directory in ``/proc``; ``None`` where there is none."""
-    return next((here for _, _, here in _groups(proc)), None)
+    return next((here for _, _, here in _groups(proc, "memory")), None)
 
 
-def _groups(proc: Path) -> Iterator[tuple[str, Path, Path]]:
-    """The groups of a process that may count its memory: version (file system), mount point, its own place there."""
+def handler_groups(token: str, proc: Path = Path("/proc/self")) -> dict[str, Path]:
+    """Where the groups of a handler under test would be: ``memory``, ``pids``, both (perhaps one path), or neither."""
+    bases = {name: base for name in ("memory", "pids") if (base := find_base(proc, name)) is not None}
+    unified = [name for name, base in bases.items() if (base / "cgroup.subtree_control").exists()]
+    if len(unified) == 2 and bases["memory"] != bases["pids"]:
+        del bases["pids"]  # of the two, it has to be one
+    return {name: base / f"{HANDLER_PREFIX}{token}" for name, base in bases.items()}
+
+
+def _groups(proc: Path, controller: str) -> Iterator[tuple[str, Path, Path]]:
+    """The groups of a process that a controller may be in: version (file system), mount point, its own place there."""
     try:
         groups = [line.split(":", 2) for line in (proc / "cgroup").read_text().splitlines()]
         mounts = [line.split() for line in (proc / "mountinfo").read_text().splitlines()]
     except OSError:
         return  # not Linux, or gone
     for _, controllers, own in groups:
-        kind = "cgroup" if "memory" in controllers.split(",") else "cgroup2" if not controllers else ""
+        kind = "cgroup" if controller in controllers.split(",") else "cgroup2" if not controllers else ""
         for fields in mounts if kind else ():
             rest = fields[fields.index("-") + 1 :]
-            if rest[0] != kind or (kind == "cgroup" and "memory" not in rest[2].split(",")):
+            if rest[0] != kind or (kind == "cgroup" and controller not in rest[2].split(",")):
                 continue
             mount = Path(_unescaped(fields[4]))
             yield kind, mount, mount / os.path.relpath(own, fields[3]) if own.startswith(fields[3]) else mount
@@ -73,13 +87,13 @@ def _unescaped(path: str) -> str:
     return path.replace("\\040", " ").replace("\\134", "\\")
 
 
-def _gives_memory(path: Path) -> bool:
+def _gives(path: Path, kind: str, controller: str) -> bool:
     if not os.access(path, os.W_OK | os.X_OK):
         return False
-    if (path / _V1).exists():
-        return True
+    if kind == "cgroup":
+        return (path / "cgroup.procs").exists()
     with suppress(OSError):
-        return "memory" in (path / "cgroup.subtree_control").read_text().split()
+        return controller in (path / "cgroup.subtree_control").read_text().split()
     return False
 
 
@@ -103,21 +117,36 @@ def make_replica(tree: Path, replica: int, memory: int) -> Path:
     :raises OSError: if the kernel refuses
     """
     path = tree / f"replica-{replica}"
+    make_group(path, memory=memory)
+    return path
+
+
+def make_group(path: Path, *, memory: int | None = None, tasks: int | None = None) -> None:
+    """Make a group, with ``memory`` bytes and the base for its limit, and no swap beyond it; and with ``tasks``
+    (processes and threads) for its limit. None is no limit.
+
+    :raises OSError: if the kernel refuses
+    """
     path.mkdir()
-    limit = str(memory + BASE)
     try:
-        if (path / _V1).exists():
-            (path / _V1).write_text(limit)
-            swap, most = path / "memory.memsw.limit_in_bytes", limit
-        else:
-            (path / _V2).write_text(limit)
-            swap, most = path / "memory.swap.max", "0"
-        if swap.exists():  # absent where the kernel does not account for swap
-            swap.write_text(most)
+        if memory is not None:
+            _limit_memory(path, memory + BASE)
+        if tasks is not None:
+            (path / "pids.max").write_text(str(tasks))
     except OSError:
         path.rmdir()
         raise
-    return path
+
+
+def _limit_memory(path: Path, limit: int) -> None:
+    if (path / _V1).exists():
+        (path / _V1).write_text(str(limit))
+        swap, most = path / "memory.memsw.limit_in_bytes", str(limit)
+    else:
+        (path / _V2).write_text(str(limit))
+        swap, most = path / "memory.swap.max", "0"
+    if swap.exists():  # absent where the kernel does not account for swap
+        swap.write_text(most)
 
 
 def empty_tree(tree: Path) -> None:
@@ -156,8 +185,8 @@ def remove_tree(path: str | Path, seconds: float = 3.0) -> list[int]:
     :raises OSError: if something is left after ``seconds``
     """
     path = Path(path)
-    if not any(part.startswith(PREFIX) for part in path.parts) or ".." in path.parts:
-        raise ValueError(f"{path} is no cgroup of an embedded platform")
+    if not any(part.startswith((PREFIX, HANDLER_PREFIX)) for part in path.parts) or ".." in path.parts:
+        raise ValueError(f"{path} is no cgroup of an embedded platform or a handler")
     killed: set[int] = set()
     end = time.monotonic() + seconds
     while path.exists():

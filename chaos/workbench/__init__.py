@@ -1,0 +1,1 @@
+"""``chaos handler``: inference handlers tested offline, packed, and served; and the gate that experiments have."""
