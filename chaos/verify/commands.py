@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shlex
 import sys
@@ -87,6 +88,8 @@ def verify(
     Exit code 0 if all programs pass. What failed is tried first the next time.
     """
     try:
+        if math.isnan(rest):  # neither too small nor too large for the option's range
+            raise ChaosError(f"--rest {rest}: seconds are a number")
         parse_defects(defects)
         parse_url(target, defects, allow)
         open_by_url(target, defects, allow=allow)

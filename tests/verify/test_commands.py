@@ -101,6 +101,7 @@ def test_killed_it_leaves_nothing_and_is_judged_as_far_as_it_went(chaos: ChaosCo
     ("arguments", "words"),
     [
         (["--faults", "proces"], "--faults proces: there is none of that name (did you mean 'process'?)"),
+        (["--rest", "nan"], "--rest nan: seconds are a number"),
         (["--only", "rolback"], "did you mean 'rollback'?"),
         (["--defect", "nope"], "unknown defect 'nope'"),
         (["--target", "gopher://x"], "gopher"),
