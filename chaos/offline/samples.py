@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, m
 from chaos.documents import load_document
 from chaos.errors import DocumentError
 from chaos.handlers.formats import ANY, CSV, JSON, NPY, NPZ
-from chaos.offline.specs import InferenceTestSample
+from chaos.offline.specs import ErrorPattern, InferenceTestSample
 
 __all__ = ["CONTENT_TYPES", "SIDE", "SampleDocument", "read_samples"]
 
@@ -47,7 +47,7 @@ class SampleDocument(BaseModel):
     should_succeed: bool = Field(
         default=True, strict=True, description="whether the handler should answer it"
     )
-    error_pattern: str | None = Field(
+    error_pattern: ErrorPattern = Field(
         default=None,
         description="a regular expression that is found in the error of one that should not succeed",
     )
@@ -64,15 +64,6 @@ class SampleDocument(BaseModel):
     def _sendable(cls, value: str) -> str:
         if value and not _TYPE.fullmatch(value):
             raise ValueError(f"{value!r} cannot be sent as a header")
-        return value
-
-    @field_validator("error_pattern")
-    @classmethod
-    def _regular(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from None
         return value
 
     @model_validator(mode="after")

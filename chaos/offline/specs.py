@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from chaos.handlers.formats import CSV, JSON
 
 __all__ = [
     "DataEdge",
+    "ErrorPattern",
     "InferenceHandlerSpec",
     "InferencePipelineTestingSpec",
     "InferenceTestSample",
@@ -29,6 +30,18 @@ __all__ = [
 
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _regular(value: str | None) -> str | None:
+    try:
+        re.compile(value or "")
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from None
+    return value
+
+
+ErrorPattern = Annotated[str | None, AfterValidator(_regular)]
+"""A regular expression that an error has to contain; None for any error."""
 
 
 class InferenceTestSample(_Spec):
@@ -43,17 +56,8 @@ class InferenceTestSample(_Spec):
     data: bytes
     accept: str = ""
     should_succeed: bool = True
-    error_pattern: str | None = None
+    error_pattern: ErrorPattern = None
     expected: bytes | None = None
-
-    @field_validator("error_pattern")
-    @classmethod
-    def _regular(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from None
-        return value
 
     @field_validator("data", "expected", mode="before")
     @classmethod
